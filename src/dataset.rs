@@ -1,0 +1,172 @@
+//! Numbers ready for a model: inputs X (N×D), targets y (N), their names and their scaling.
+//!
+//! A dataset is on the scale that the model sees. [`Standardisation`] remembers how to get there from the
+//! table's own units and back; it is learnt on training rows only, so that nothing leaks from the test rows.
+
+use crate::{Error, Result};
+use faer::{Mat, MatRef};
+use serde::{Deserialize, Serialize};
+
+/// Inputs and targets, N rows, D input columns.
+#[derive(Debug, Clone)]
+pub struct Dataset {
+    /// Inputs, N×D, column-major.
+    pub x: Mat<f64>,
+    /// Targets, length N.
+    pub y: Vec<f64>,
+    /// D input names.
+    pub input_names: Vec<String>,
+    /// Name of the target.
+    pub target_name: String,
+}
+
+impl Dataset {
+    /// A dataset from inputs (N×D) and targets (N) with the names `x0`, `x1`, … and `y`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] where the number of rows differs, [`Error::NotFinite`] where a value is not finite.
+    pub fn new(x: Mat<f64>, y: Vec<f64>) -> Result<Self> {
+        let input_names = (0..x.ncols()).map(|d| format!("x{d}")).collect();
+        Self::with_names(x, y, input_names, "y".into())
+    }
+
+    /// As [`Dataset::new`], with names.
+    ///
+    /// # Errors
+    /// As [`Dataset::new`]; also [`Error::Shape`] where the number of names is not D.
+    pub fn with_names(
+        x: Mat<f64>,
+        y: Vec<f64>,
+        input_names: Vec<String>,
+        target_name: String,
+    ) -> Result<Self> {
+        if x.nrows() != y.len() {
+            return Err(Error::Shape { what: "targets", expected: x.nrows(), found: y.len() });
+        }
+        if x.ncols() != input_names.len() {
+            return Err(Error::Shape { what: "input names", expected: x.ncols(), found: input_names.len() });
+        }
+        for (d, name) in input_names.iter().enumerate() {
+            if let Some(row) = x.col(d).iter().position(|v| !v.is_finite()) {
+                return Err(Error::NotFinite { column: name.clone(), row });
+            }
+        }
+        if let Some(row) = y.iter().position(|v| !v.is_finite()) {
+            return Err(Error::NotFinite { column: target_name, row });
+        }
+        Ok(Self { x, y, input_names, target_name })
+    }
+
+    /// Number of rows N.
+    pub fn rows(&self) -> usize {
+        self.y.len()
+    }
+
+    /// Number of input columns D.
+    pub fn columns(&self) -> usize {
+        self.x.ncols()
+    }
+}
+
+/// Shift and scale of each input and of the target: model value = (table value − shift) / scale.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Standardisation {
+    /// D shifts of the inputs.
+    pub input_shift: Vec<f64>,
+    /// D scales of the inputs, positive.
+    pub input_scale: Vec<f64>,
+    /// Shift of the target.
+    pub target_shift: f64,
+    /// Scale of the target, positive.
+    pub target_scale: f64,
+}
+
+impl Standardisation {
+    /// Leaves everything in its own units.
+    pub fn identity(columns: usize) -> Self {
+        Self {
+            input_shift: vec![0.0; columns],
+            input_scale: vec![1.0; columns],
+            target_shift: 0.0,
+            target_scale: 1.0,
+        }
+    }
+
+    /// Mean 0 and standard deviation 1 (divisor N) on the rows given.
+    /// A column without spread keeps scale 1, so that it stays finite.
+    pub fn learn(x: MatRef<'_, f64>, y: &[f64]) -> Self {
+        let (input_shift, input_scale) =
+            (0..x.ncols()).map(|d| mean_and_sd(x.nrows(), |i| x[(i, d)])).unzip();
+        let (target_shift, target_scale) = mean_and_sd(y.len(), |i| y[i]);
+        Self { input_shift, input_scale, target_shift, target_scale }
+    }
+
+    /// Whether every shift is finite and every scale positive: of those read from a file this is not certain.
+    pub fn is_valid(&self) -> bool {
+        self.unusable().is_none()
+    }
+
+    /// The first column whose shift or scale is of no use, as an index into the inputs; D stands for the target.
+    pub fn unusable(&self) -> Option<usize> {
+        let shifts = self.input_shift.iter().chain([&self.target_shift]);
+        let mut columns = shifts.zip(self.input_scale.iter().chain([&self.target_scale]));
+        columns.position(|(shift, scale)| !(shift.is_finite() && scale.is_finite() && *scale > 0.0))
+    }
+
+    /// Inputs in the table's units to the model's scale, in place.
+    pub fn apply_inputs(&self, x: &mut Mat<f64>) {
+        for d in 0..x.ncols() {
+            let (shift, scale) = (self.input_shift[d], self.input_scale[d]);
+            x.col_mut(d).iter_mut().for_each(|v| *v = (*v - shift) / scale);
+        }
+    }
+
+    /// Targets in the table's units to the model's scale, in place.
+    pub fn apply_target(&self, y: &mut [f64]) {
+        y.iter_mut().for_each(|v| *v = (*v - self.target_shift) / self.target_scale);
+    }
+}
+
+fn mean_and_sd(count: usize, value: impl Fn(usize) -> f64) -> (f64, f64) {
+    let n = count.max(1) as f64;
+    let mean = (0..count).map(|i| value(i) / n).sum::<f64>();
+    // Deviations are divided by the largest before they are squared: squares of 1e±200 leave the range of f64.
+    let largest = (0..count).map(|i| (value(i) - mean).abs()).fold(0.0, f64::max);
+    let unit = if largest > 0.0 { largest } else { 1.0 };
+    let sd = unit * ((0..count).map(|i| ((value(i) - mean) / unit).powi(2)).sum::<f64>() / n).sqrt();
+    (mean, if sd > f64::EPSILON * mean.abs() { sd } else { 1.0 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn standardised_columns_have_mean_zero_and_sd_one() {
+        let mut x = faer::mat![[1.0, 5.0], [2.0, 5.0], [4.0, 5.0]];
+        let mut y = vec![10.0, 20.0, 60.0];
+        let s = Standardisation::learn(x.as_ref(), &y);
+        s.apply_inputs(&mut x);
+        s.apply_target(&mut y);
+        let sd = |v: &[f64]| (v.iter().map(|a| a * a).sum::<f64>() / v.len() as f64).sqrt();
+        assert!((sd(&y) - 1.0).abs() < 1e-12 && y.iter().sum::<f64>().abs() < 1e-12);
+        let column: Vec<f64> = x.col(0).iter().copied().collect();
+        assert!((sd(&column) - 1.0).abs() < 1e-12);
+        assert!(x.col(1).iter().all(|v| *v == 0.0), "a constant column becomes zero, not NaN");
+    }
+
+    #[test]
+    fn values_whose_squares_overflow_or_vanish_are_scaled_all_the_same() {
+        for unit in [1e200, 1e-200] {
+            let x = faer::mat![[0.0], [unit], [2.0 * unit]];
+            let s = Standardisation::learn(x.as_ref(), &[0.0, unit, 2.0 * unit]);
+            assert!((s.input_scale[0] / unit - (2.0f64 / 3.0).sqrt()).abs() < 1e-12);
+            assert!(s.is_valid());
+        }
+    }
+
+    #[test]
+    fn wrong_shapes_are_refused() {
+        assert!(matches!(Dataset::new(Mat::zeros(3, 1), vec![0.0; 2]), Err(Error::Shape { .. })));
+    }
+}
