@@ -1,0 +1,386 @@
+//! Matrices filled from a kernel, strip by strip, and the gradients that come back from them.
+//!
+//! Rows are cut into blocks of [`STRIP`]. A block is the unit of parallel work, and each has its own scratch
+//! and its own partial gradient; partial gradients are added in the order of the blocks. So the result
+//! does not depend on the number of threads.
+
+use super::adjoint::InputAdjoint;
+use super::{Kernel, Points, STRIP, Strip, StripAdjoint};
+use faer::prelude::ReborrowMut;
+use faer::{Mat, MatMut, Par};
+use std::ops::Range;
+
+/// Scratch memory for matrices of a given number of rows; reused between evaluations.
+#[derive(Debug)]
+pub struct KernelWorkspace {
+    blocks: Vec<Block>,
+}
+
+#[derive(Debug)]
+struct Block {
+    point: Vec<f64>,
+    values: Vec<f64>,
+    scratch: Vec<f64>,
+    theta: Vec<f64>,
+    x: Vec<f64>,
+    z: Vec<f64>,
+}
+
+impl KernelWorkspace {
+    /// For matrices of up to `rows` rows over `dim` input columns.
+    pub fn new(kernel: &Kernel, rows: usize, dim: usize) -> Self {
+        let block = || Block {
+            point: vec![0.0; dim],
+            values: vec![0.0; STRIP],
+            scratch: vec![0.0; STRIP * kernel.scratch_strips()],
+            theta: vec![0.0; kernel.parameter_count()],
+            x: Vec::new(),
+            z: Vec::new(),
+        };
+        Self { blocks: (0..rows.div_ceil(STRIP)).map(|_| block()).collect() }
+    }
+
+    /// The blocks of a matrix of `rows` rows, which may be fewer than the workspace was made for.
+    fn blocks(&mut self, rows: usize) -> &mut [Block] {
+        &mut self.blocks[..rows.div_ceil(STRIP)]
+    }
+}
+
+impl Kernel {
+    /// The lower triangle of the Gram matrix K(X, X), N×N; the upper one is left as it is.
+    pub fn gram(
+        &self,
+        theta: &[f64],
+        x: Points<'_>,
+        out: MatMut<'_, f64>,
+        workspace: &mut KernelWorkspace,
+        par: Par,
+    ) {
+        for_each_block(out, workspace.blocks(x.rows()), 0, par, &|mut rows_out, block, start| {
+            let end = start + rows_out.nrows();
+            for j in 0..end {
+                let first = j.max(start);
+                x.row_into(j, &mut block.point);
+                let strip = Strip {
+                    x: x.slice(first, end - first),
+                    z: &block.point,
+                    same: (j >= start).then_some(0),
+                };
+                if let Some(column) = rows_out.rb_mut().col_mut(j).try_as_col_major_mut() {
+                    let column = &mut column.as_slice_mut()[first - start..];
+                    self.strip(theta, strip, column, &mut block.scratch);
+                }
+            }
+        });
+    }
+
+    /// The cross-covariance matrix K(X, Z), N×M. No row of X is the same observation as a row of Z.
+    pub fn cross(
+        &self,
+        theta: &[f64],
+        x: Points<'_>,
+        z: Points<'_>,
+        out: MatMut<'_, f64>,
+        workspace: &mut KernelWorkspace,
+        par: Par,
+    ) {
+        for_each_block(out, workspace.blocks(x.rows()), 0, par, &|mut rows_out, block, start| {
+            let x = x.slice(start, rows_out.nrows());
+            for j in 0..z.rows() {
+                z.row_into(j, &mut block.point);
+                let strip = Strip { x, z: &block.point, same: None };
+                if let Some(column) = rows_out.rb_mut().col_mut(j).try_as_col_major_mut() {
+                    self.strip(theta, strip, column.as_slice_mut(), &mut block.scratch);
+                }
+            }
+        });
+    }
+
+    /// Adds Σ_ij W_ij ∂K_ij/∂θ to `theta_adjoint` (and the like to `x_adjoint`, N×D) for a symmetric W.
+    ///
+    /// `weights(j, rows, out)` writes W_ij for the rows i ≥ j of column j; the pass asks for each entry of
+    /// the lower triangle once, so W itself need not exist. `inputs`: O(N D) more memory on the first call.
+    #[expect(clippy::too_many_arguments, reason = "an input, its weights and two adjoints")]
+    pub fn gram_adjoint(
+        &self,
+        theta: &[f64],
+        x: Points<'_>,
+        weights: &(impl Fn(usize, Range<usize>, &mut [f64]) + Sync),
+        theta_adjoint: &mut [f64],
+        mut x_adjoint: Option<MatMut<'_, f64>>,
+        workspace: &mut KernelWorkspace,
+        par: Par,
+    ) {
+        let inputs = x_adjoint.is_some();
+        let (n, dim) = (x.rows(), x.dim());
+        for_each_index(workspace.blocks(n), 0, par, &|block, index| {
+            let start = index * STRIP;
+            let end = (start + STRIP).min(n);
+            block.theta.fill(0.0);
+            block.prepare_inputs(inputs, STRIP * dim, end * dim);
+            for j in 0..end {
+                let first = j.max(start);
+                x.row_into(j, &mut block.point);
+                let same = j >= start;
+                let strip =
+                    Strip { x: x.slice(first, end - first), z: &block.point, same: same.then_some(0) };
+                let values = &mut block.values[..end - first];
+                weights(j, first..end, values);
+                // The lower triangle stands for both: entries off the diagonal count twice.
+                values.iter_mut().skip(usize::from(same)).for_each(|w| *w *= 2.0);
+                let mut adjoint = StripAdjoint {
+                    theta: &mut block.theta,
+                    inputs: inputs.then(|| InputAdjoint {
+                        x: &mut block.x[first - start..],
+                        stride: STRIP,
+                        z: &mut block.z[j * dim..(j + 1) * dim],
+                    }),
+                };
+                self.strip_adjoint(theta, strip, values, &mut adjoint, &mut block.scratch);
+            }
+        });
+        for (index, block) in workspace.blocks(n).iter().enumerate() {
+            theta_adjoint.iter_mut().zip(&block.theta).for_each(|(a, b)| *a += b);
+            if let Some(x_adjoint) = &mut x_adjoint {
+                block.add_rows(index * STRIP, x_adjoint.rb_mut());
+                block.add_points(x_adjoint.rb_mut());
+            }
+        }
+    }
+
+    /// Adds Σ_ij W_ij ∂K(x_i, z_j)/∂· to the adjoints of the parameters, of X (N×D) and of Z (M×D).
+    #[expect(clippy::too_many_arguments, reason = "two inputs and their adjoints")]
+    pub fn cross_adjoint(
+        &self,
+        theta: &[f64],
+        x: Points<'_>,
+        z: Points<'_>,
+        weights: &(impl Fn(usize, Range<usize>, &mut [f64]) + Sync),
+        theta_adjoint: &mut [f64],
+        mut input_adjoints: Option<(MatMut<'_, f64>, MatMut<'_, f64>)>,
+        workspace: &mut KernelWorkspace,
+        par: Par,
+    ) {
+        let inputs = input_adjoints.is_some();
+        let (n, dim) = (x.rows(), x.dim());
+        for_each_index(workspace.blocks(n), 0, par, &|block, index| {
+            let start = index * STRIP;
+            let end = (start + STRIP).min(n);
+            block.theta.fill(0.0);
+            block.prepare_inputs(inputs, STRIP * dim, z.rows() * dim);
+            for j in 0..z.rows() {
+                z.row_into(j, &mut block.point);
+                let strip = Strip { x: x.slice(start, end - start), z: &block.point, same: None };
+                let values = &mut block.values[..end - start];
+                weights(j, start..end, values);
+                let mut adjoint = StripAdjoint {
+                    theta: &mut block.theta,
+                    inputs: inputs.then(|| InputAdjoint {
+                        x: &mut block.x,
+                        stride: STRIP,
+                        z: &mut block.z[j * dim..(j + 1) * dim],
+                    }),
+                };
+                self.strip_adjoint(theta, strip, values, &mut adjoint, &mut block.scratch);
+            }
+        });
+        for (index, block) in workspace.blocks(n).iter().enumerate() {
+            theta_adjoint.iter_mut().zip(&block.theta).for_each(|(a, b)| *a += b);
+            if let Some((x_adjoint, z_adjoint)) = &mut input_adjoints {
+                block.add_rows(index * STRIP, x_adjoint.rb_mut());
+                block.add_points(z_adjoint.rb_mut());
+            }
+        }
+    }
+
+    /// The full Gram matrix K(X, X) with both triangles, allocated: for looking at, not for hot loops.
+    pub fn gram_full(&self, theta: &[f64], x: Points<'_>) -> Mat<f64> {
+        let n = x.rows();
+        let mut out = Mat::zeros(n, n);
+        self.gram(theta, x, out.as_mut(), &mut KernelWorkspace::new(self, n, x.dim()), Par::Seq);
+        for j in 0..n {
+            for i in 0..j {
+                out[(i, j)] = out[(j, i)];
+            }
+        }
+        out
+    }
+}
+
+impl Block {
+    fn prepare_inputs(&mut self, wanted: bool, x: usize, z: usize) {
+        if wanted {
+            self.x.resize(x, 0.0);
+            self.x.fill(0.0);
+            self.z.clear();
+            self.z.resize(z, 0.0);
+        }
+    }
+
+    fn add_rows(&self, start: usize, mut x_adjoint: MatMut<'_, f64>) {
+        for d in 0..x_adjoint.ncols() {
+            for i in 0..STRIP.min(x_adjoint.nrows().saturating_sub(start)) {
+                x_adjoint[(start + i, d)] += self.x[d * STRIP + i];
+            }
+        }
+    }
+
+    fn add_points(&self, mut adjoint: MatMut<'_, f64>) {
+        let dim = adjoint.ncols();
+        for (j, point) in self.z.chunks(dim.max(1)).enumerate() {
+            for (d, v) in point.iter().enumerate() {
+                adjoint[(j, d)] += v;
+            }
+        }
+    }
+}
+
+/// Runs `work(rows, block, first row)` for each block of rows of `out`.
+fn for_each_block<'m>(
+    out: MatMut<'m, f64>,
+    blocks: &mut [Block],
+    start: usize,
+    par: Par,
+    work: &(impl Fn(MatMut<'m, f64>, &mut Block, usize) + Sync),
+) {
+    let rows = out.nrows();
+    if rows <= STRIP {
+        if let Some(block) = blocks.first_mut() {
+            work(out, block, start);
+        }
+        return;
+    }
+    let half = rows.div_ceil(STRIP).div_ceil(2);
+    let (top, bottom) = out.split_at_row_mut(half * STRIP);
+    let (first, second) = blocks.split_at_mut(half);
+    join(
+        par,
+        || for_each_block(top, first, start, par, work),
+        || for_each_block(bottom, second, start + half * STRIP, par, work),
+    );
+}
+
+/// Runs `work(block, index)` for each block.
+fn for_each_index(blocks: &mut [Block], start: usize, par: Par, work: &(impl Fn(&mut Block, usize) + Sync)) {
+    match blocks {
+        [] => {}
+        [block] => work(block, start),
+        _ => {
+            let half = blocks.len() / 2;
+            let (first, second) = blocks.split_at_mut(half);
+            join(
+                par,
+                || for_each_index(first, start, par, work),
+                || for_each_index(second, start + half, par, work),
+            );
+        }
+    }
+}
+
+fn join(par: Par, a: impl FnOnce() + Send, b: impl FnOnce() + Send) {
+    match par {
+        Par::Seq => {
+            a();
+            b();
+        }
+        _ => {
+            rayon::join(a, b);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::check::{DIM, ROWS, kernel_is_consistent, points, theta, view};
+    use crate::kernel::{
+        ArcCosine, ArcCosineOrder, Constant, Cosine, Linear, Matern32, Matern52, Periodic, RationalQuadratic,
+        Rbf, Stationary, White,
+    };
+
+    fn nested() -> Vec<Kernel> {
+        let rbf = || Kernel::leaf(Stationary::<Rbf>::new(vec![0, 2], false));
+        let linear = || Kernel::leaf(Linear::new(vec![0, 1], false));
+        // Not Matérn-1/2: next to its kink a product's central difference is only good to the step.
+        let rough = || Kernel::leaf(Stationary::<Matern32>::new(vec![1], false));
+        let periodic = || Kernel::leaf(Periodic::new(vec![2], false));
+        let arc = || Kernel::leaf(ArcCosine::new(vec![1, 2], true, ArcCosineOrder::One));
+        let mixture = || Kernel::leaf(Stationary::<RationalQuadratic>::new(vec![0, 1, 2], true));
+        let (white, constant) = (|| Kernel::leaf(White::new()), || Kernel::leaf(Constant::new()));
+        let smooth = || Kernel::leaf(Stationary::<Matern52>::new(vec![0], true));
+        let wave = || Kernel::leaf(Cosine::new(vec![0, 2], false));
+        vec![
+            Kernel::Sum(vec![rbf(), linear(), white()]),
+            Kernel::Product(vec![rough(), periodic(), linear()]),
+            Kernel::Sum(vec![Kernel::Product(vec![Kernel::Sum(vec![rbf(), rough()]), periodic()]), white()]),
+            Kernel::Product(vec![
+                Kernel::Sum(vec![Kernel::Product(vec![arc(), wave()]), smooth(), constant()]),
+                Kernel::Sum(vec![mixture(), Kernel::Product(vec![white(), linear(), arc()])]),
+            ]),
+        ]
+    }
+
+    #[test]
+    fn sums_and_products_of_any_depth_are_consistent() {
+        nested().iter().for_each(kernel_is_consistent);
+    }
+
+    #[test]
+    fn parameters_of_a_tree_have_paths_and_count_in_order() {
+        let paths: Vec<String> = nested()[2].parameters().into_iter().map(|p| p.path).collect();
+        assert_eq!(
+            paths,
+            [
+                "0.0.0.variance",
+                "0.0.0.lengthscales[0]",
+                "0.0.0.lengthscales[1]",
+                "0.0.1.variance",
+                "0.0.1.lengthscales[0]",
+                "0.1.variance",
+                "0.1.lengthscales[0]",
+                "0.1.period",
+                "1.variance"
+            ]
+        );
+        assert!(nested().iter().all(|k| k.parameters().len() == k.parameter_count()));
+        assert_eq!(nested()[1].columns(), [0, 1, 2]);
+    }
+
+    /// Gram matrix, cross matrix and all adjoints.
+    fn everything(kernel: &Kernel, rows: usize, workspace: &mut KernelWorkspace, par: Par) -> Vec<f64> {
+        let (theta, x, z) = (theta(kernel), points(rows, 1), points(7, 2));
+        let (mut gram, mut cross) = (Mat::zeros(rows, rows), Mat::zeros(rows, 7));
+        let (mut from_theta, mut from_x) = (vec![0.0; theta.len()], Mat::zeros(rows, DIM));
+        let (mut cross_x, mut cross_z) = (Mat::zeros(rows, DIM), Mat::zeros(7, DIM));
+        let weights = |j: usize, rows: Range<usize>, out: &mut [f64]| {
+            out.iter_mut().zip(rows).for_each(|(w, i)| *w = ((i + 3 * j) as f64).cos());
+        };
+        let (x, z) = (view(&x), view(&z));
+        kernel.gram(&theta, x, gram.as_mut(), workspace, par);
+        kernel.cross(&theta, x, z, cross.as_mut(), workspace, par);
+        kernel.gram_adjoint(&theta, x, &weights, &mut from_theta, Some(from_x.as_mut()), workspace, par);
+        let inputs = Some((cross_x.as_mut(), cross_z.as_mut()));
+        kernel.cross_adjoint(&theta, x, z, &weights, &mut from_theta, inputs, workspace, par);
+        let matrices = [gram, cross, from_x, cross_x, cross_z];
+        let entries = matrices.iter().flat_map(|m| m.col_iter().flat_map(|c| c.iter().copied()));
+        entries.chain(from_theta).collect()
+    }
+
+    #[test]
+    fn results_do_not_depend_on_the_number_of_threads() {
+        for kernel in nested() {
+            let rows = 3 * STRIP + 17;
+            let run = |par| everything(&kernel, rows, &mut KernelWorkspace::new(&kernel, rows, DIM), par);
+            assert!(run(Par::Seq) == run(Par::rayon(2)));
+        }
+    }
+
+    #[test]
+    fn a_workspace_serves_fewer_rows_than_it_was_made_for() {
+        let kernel = &nested()[3];
+        let mut large = KernelWorkspace::new(kernel, ROWS, DIM);
+        everything(kernel, ROWS, &mut large, Par::Seq);
+        let exact = everything(kernel, 20, &mut KernelWorkspace::new(kernel, 20, DIM), Par::Seq);
+        assert!(everything(kernel, 20, &mut large, Par::Seq) == exact);
+    }
+}

@@ -1,0 +1,220 @@
+//! Covariance functions k(x, x′): leaves, their sums and products, and matrices filled from them.
+//!
+//! A kernel is structure only. Its parameter values come in as a slice (constrained values, in the order of
+//! [`Kernel::parameters`]), so that many particles evaluate one kernel in parallel without copies or locks.
+//!
+//! Everything is computed by *strips*: the covariances of up to [`STRIP`] consecutive rows with one point. A
+//! strip fits the first-level cache, so that a tree of sums and products costs no N×N temporary: each leaf
+//! writes its strip, the nodes combine them, and the gradient pass computes them once more (O(N²D) against
+//! the O(N³) of the factorisation).
+//!
+//! Gradients are reverse mode throughout: from weights w_i = ∂L/∂k(x_i, z) a kernel adds to the adjoints of
+//! its parameters, of the rows x_i and of the point z.
+
+mod adjoint;
+#[cfg(test)]
+mod check;
+mod dot_product;
+mod expression;
+mod gram;
+mod leaf;
+mod periodic;
+mod stationary;
+mod trivial;
+
+pub use adjoint::{InputAdjoint, StripAdjoint};
+pub use dot_product::{ArcCosine, ArcCosineOrder, Linear, Polynomial};
+pub use expression::{ExpressionError, ExpressionErrorKind, InputColumns, KernelExpression};
+pub use gram::KernelWorkspace;
+pub use leaf::{Covariance, KernelParameter, ParameterRole, Points, STRIP, Strip};
+pub use periodic::{Cosine, Periodic};
+pub use stationary::{Matern12, Matern32, Matern52, Radial, RationalQuadratic, Rbf, Stationary};
+pub use trivial::{Constant, White};
+
+/// A covariance function: a leaf, a sum or a product.
+#[derive(Debug, Clone)]
+pub enum Kernel {
+    /// One covariance function on some of the input columns.
+    Leaf(std::sync::Arc<dyn Covariance>),
+    /// k₁ + k₂ + …
+    Sum(Vec<Kernel>),
+    /// k₁ · k₂ · …
+    Product(Vec<Kernel>),
+}
+
+impl Kernel {
+    /// A kernel of one leaf.
+    pub fn leaf(covariance: impl Covariance + 'static) -> Self {
+        Kernel::Leaf(std::sync::Arc::new(covariance))
+    }
+
+    /// Parameters in the order in which every function of this module takes their values. Names are paths
+    /// below `kernel.`: `variance` for a leaf, `0.variance`, `1.0.lengthscales[2]` inside sums and products.
+    pub fn parameters(&self) -> Vec<KernelParameter> {
+        match self {
+            Kernel::Leaf(leaf) => leaf.parameters().to_vec(),
+            Kernel::Sum(parts) | Kernel::Product(parts) => parts
+                .iter()
+                .enumerate()
+                .flat_map(|(i, part)| part.parameters().into_iter().map(move |p| p.below(i)))
+                .collect(),
+        }
+    }
+
+    /// The part at a path of indices, such as `1.0`; the kernel itself at the empty path.
+    pub fn at(&self, path: &str) -> Option<&Kernel> {
+        if path.is_empty() {
+            return Some(self);
+        }
+        let (index, rest) = path.split_once('.').unwrap_or((path, ""));
+        match self {
+            Kernel::Leaf(_) => None,
+            Kernel::Sum(parts) | Kernel::Product(parts) => parts.get(index.parse::<usize>().ok()?)?.at(rest),
+        }
+    }
+
+    /// Number of parameters.
+    pub fn parameter_count(&self) -> usize {
+        match self {
+            Kernel::Leaf(leaf) => leaf.parameters().len(),
+            Kernel::Sum(parts) | Kernel::Product(parts) => parts.iter().map(Kernel::parameter_count).sum(),
+        }
+    }
+
+    /// The input columns that the kernel looks at, ascending.
+    pub fn columns(&self) -> Vec<usize> {
+        let mut columns = match self {
+            Kernel::Leaf(leaf) => leaf.columns().to_vec(),
+            Kernel::Sum(parts) | Kernel::Product(parts) => parts.iter().flat_map(Kernel::columns).collect(),
+        };
+        columns.sort_unstable();
+        columns.dedup();
+        columns
+    }
+
+    /// How many strips of scratch memory [`Kernel::strip`] and [`Kernel::strip_adjoint`] need.
+    pub fn scratch_strips(&self) -> usize {
+        match self {
+            Kernel::Leaf(leaf) => leaf.scratch_strips(),
+            Kernel::Sum(parts) => 1 + parts.iter().map(Kernel::scratch_strips).max().unwrap_or(0),
+            Kernel::Product(parts) => {
+                parts.len() + 2 + parts.iter().map(Kernel::scratch_strips).max().unwrap_or(0)
+            }
+        }
+    }
+
+    /// Covariances k(x_i, z) of a strip, into `out` (length of the strip).
+    /// `scratch` holds at least [`Kernel::scratch_strips`] × [`STRIP`] numbers.
+    pub fn strip(&self, theta: &[f64], strip: Strip<'_>, out: &mut [f64], scratch: &mut [f64]) {
+        match self {
+            Kernel::Leaf(leaf) => leaf.strip(theta, strip, out, scratch),
+            Kernel::Sum(parts) => {
+                let (part_values, scratch) = scratch.split_at_mut(STRIP);
+                out.fill(0.0);
+                for (part, theta) in with_parameters(parts, theta) {
+                    let values = &mut part_values[..out.len()];
+                    part.strip(theta, strip, values, scratch);
+                    out.iter_mut().zip(&*values).for_each(|(o, v)| *o += v);
+                }
+            }
+            Kernel::Product(parts) => {
+                let (part_values, scratch) = scratch.split_at_mut(STRIP);
+                out.fill(1.0);
+                for (part, theta) in with_parameters(parts, theta) {
+                    let values = &mut part_values[..out.len()];
+                    part.strip(theta, strip, values, scratch);
+                    out.iter_mut().zip(&*values).for_each(|(o, v)| *o *= v);
+                }
+            }
+        }
+    }
+
+    /// Adds Σ_i w_i ∂k(x_i, z)/∂· to the adjoints, given the weights w_i of a strip.
+    pub fn strip_adjoint(
+        &self,
+        theta: &[f64],
+        strip: Strip<'_>,
+        weights: &[f64],
+        adjoint: &mut StripAdjoint<'_>,
+        scratch: &mut [f64],
+    ) {
+        match self {
+            Kernel::Leaf(leaf) => leaf.strip_adjoint(theta, strip, weights, adjoint, scratch),
+            Kernel::Sum(parts) => {
+                let mut offset = 0;
+                for (part, theta) in with_parameters(parts, theta) {
+                    part.strip_adjoint(
+                        theta,
+                        strip,
+                        weights,
+                        &mut adjoint.part(offset, theta.len()),
+                        scratch,
+                    );
+                    offset += theta.len();
+                }
+            }
+            Kernel::Product(parts) => {
+                let n = strip.len();
+                let (values, scratch) = scratch.split_at_mut(parts.len() * STRIP);
+                for ((part, theta), out) in with_parameters(parts, theta).zip(values.chunks_mut(STRIP)) {
+                    part.strip(theta, strip, &mut out[..n], scratch);
+                }
+                let (part_weights, scratch) = scratch.split_at_mut(STRIP);
+                let mut offset = 0;
+                for (this, (part, theta)) in with_parameters(parts, theta).enumerate() {
+                    let part_weights = &mut part_weights[..n];
+                    part_weights.copy_from_slice(weights);
+                    // The product of the others is formed, not divided out: a factor may be zero.
+                    for (_, other) in values.chunks(STRIP).enumerate().filter(|(i, _)| *i != this) {
+                        part_weights.iter_mut().zip(other).for_each(|(w, v)| *w *= v);
+                    }
+                    let mut part_adjoint = adjoint.part(offset, theta.len());
+                    part.strip_adjoint(theta, strip, part_weights, &mut part_adjoint, scratch);
+                    offset += theta.len();
+                }
+            }
+        }
+    }
+
+    /// Variances k(x_i, x_i), into `out`; every row is the same observation as itself, so white noise counts.
+    pub fn diagonal(&self, theta: &[f64], x: Points<'_>, out: &mut [f64]) {
+        match self {
+            Kernel::Leaf(leaf) => leaf.diagonal(theta, x, out),
+            Kernel::Sum(parts) => {
+                out.fill(0.0);
+                self.combine_diagonals(parts, theta, x, out, |o, v| *o += v);
+            }
+            Kernel::Product(parts) => {
+                out.fill(1.0);
+                self.combine_diagonals(parts, theta, x, out, |o, v| *o *= v);
+            }
+        }
+    }
+
+    fn combine_diagonals(
+        &self,
+        parts: &[Kernel],
+        theta: &[f64],
+        x: Points<'_>,
+        out: &mut [f64],
+        combine: impl Fn(&mut f64, f64),
+    ) {
+        let mut values = vec![0.0; out.len()];
+        for (part, theta) in with_parameters(parts, theta) {
+            part.diagonal(theta, x, &mut values);
+            out.iter_mut().zip(&values).for_each(|(o, v)| combine(o, *v));
+        }
+    }
+}
+
+/// Each part with its share of the parameter values.
+fn with_parameters<'a>(
+    parts: &'a [Kernel],
+    mut theta: &'a [f64],
+) -> impl Iterator<Item = (&'a Kernel, &'a [f64])> {
+    parts.iter().map(move |part| {
+        let (own, rest) = theta.split_at(part.parameter_count());
+        theta = rest;
+        (part, own)
+    })
+}
