@@ -1,0 +1,77 @@
+//! Many points, few threads: evaluations of a log density in parallel.
+//!
+//! Each thread keeps one workspace and takes the next point that nobody has taken, so that no core waits while
+//! another has work left. Results go to the place of their point: they do not depend on who computed them.
+
+use crate::density::LogDensity;
+use crate::stein::Cloud;
+use crate::{Error, Result};
+use rayon::prelude::*;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// A log density with one workspace a thread.
+pub struct Evaluator<'t, D: LogDensity> {
+    target: &'t D,
+    workspaces: Vec<D::Workspace>,
+}
+
+impl<'t, D: LogDensity> Evaluator<'t, D> {
+    /// With as many workspaces as threads of the current pool, but no more than `points`.
+    pub fn new(target: &'t D, points: usize) -> Self {
+        let threads = rayon::current_num_threads().min(points).max(1);
+        Self { target, workspaces: (0..threads).map(|_| target.workspace()).collect() }
+    }
+
+    /// The log density.
+    pub fn target(&self) -> &'t D {
+        self.target
+    }
+
+    /// One evaluation, on this thread.
+    ///
+    /// # Errors
+    /// Those of the log density.
+    pub fn evaluate(&mut self, z: &[f64], score: &mut [f64]) -> Result<f64> {
+        self.target.evaluate(z, score, &mut self.workspaces[0])
+    }
+
+    /// Log density and score at each point; recoverable failures stay with their point.
+    ///
+    /// # Errors
+    /// The first error that is not recoverable.
+    pub fn evaluate_all(
+        &mut self,
+        points: &Cloud,
+        scores: &mut Cloud,
+        values: &mut [Result<f64>],
+    ) -> Result<()> {
+        let target = self.target;
+        if let [workspace] = self.workspaces.as_mut_slice() {
+            for ((point, score), value) in points.points().zip(scores.points_mut()).zip(values.iter_mut()) {
+                *value = target.evaluate(point, score, workspace);
+            }
+        } else {
+            let next = AtomicUsize::new(0);
+            let slots: Vec<Mutex<(&mut [f64], &mut Result<f64>)>> =
+                scores.points_mut().zip(values.iter_mut()).map(Mutex::new).collect();
+            self.workspaces.par_iter_mut().for_each(|workspace| {
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(slot) = slots.get(index) else { break };
+                    // Each index is taken once, so the lock is never contended nor poisoned.
+                    if let Ok(mut slot) = slot.lock() {
+                        let (score, value) = &mut *slot;
+                        **value = target.evaluate(points.point(index), score, workspace);
+                    }
+                }
+            });
+        }
+        match values.iter_mut().find(|v| v.as_ref().is_err_and(|e| !e.is_recoverable())) {
+            Some(value) => Err(std::mem::replace(value, Err(Error::NotFiniteValue { what: "log density" }))
+                .err()
+                .unwrap_or(Error::NotFiniteValue { what: "log density" })),
+            None => Ok(()),
+        }
+    }
+}
