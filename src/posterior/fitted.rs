@@ -1,0 +1,131 @@
+//! A fitted model: everything that prediction needs, from the table's own units and back to them.
+
+use super::{Metrics, MixtureTable, ParameterSummary, Posterior, PredictionKind, Predictor};
+use crate::dataset::Standardisation;
+use crate::kernel::KernelExpression;
+use crate::model::{Exact, Model};
+use crate::{Error, Result};
+use faer::{Mat, MatRef};
+use rayon::prelude::*;
+
+/// A model with the posterior of its parameters, the scaling of its data and the names of its columns.
+#[derive(Debug)]
+pub struct FittedModel {
+    pub(crate) model: Exact,
+    pub(crate) posterior: Posterior,
+    pub(crate) details: Details,
+}
+
+/// What a fitted model knows besides its numbers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Details {
+    /// Kernel expression, in the columns' own units.
+    pub kernel: KernelExpression,
+    /// Method that found the posterior: `svgd`, `map` or `ml`.
+    pub method: String,
+    /// Names of the D inputs.
+    pub input_names: Vec<String>,
+    /// Names that stand for several inputs, such as a text column for its 0/1 columns.
+    pub input_groups: Vec<(String, Vec<usize>)>,
+    /// Name of the target.
+    pub target_name: String,
+    /// From the table's units to the model's scale.
+    pub standardisation: Standardisation,
+    /// How a table's columns become inputs, as the table module stored it.
+    pub encoding: Option<serde_json::Value>,
+}
+
+impl FittedModel {
+    /// Pairs a model with draws of its parameters.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] where the draws or names do not fit the model.
+    pub fn new(model: Exact, posterior: Posterior, details: Details) -> Result<Self> {
+        Predictor::new(&model, &posterior)?;
+        let (expected, found) = (model.x().ncols(), details.input_names.len());
+        let scales = &details.standardisation;
+        if expected != found || scales.input_scale.len() != expected || scales.input_shift.len() != expected {
+            return Err(Error::Shape { what: "input names and scales", expected, found });
+        }
+        Ok(Self { model, posterior, details })
+    }
+
+    /// The model, on its own scale.
+    pub fn model(&self) -> &Exact {
+        &self.model
+    }
+
+    /// Draws of its parameters.
+    pub fn posterior(&self) -> &Posterior {
+        &self.posterior
+    }
+
+    /// Names, scaling, kernel and method.
+    pub fn details(&self) -> &Details {
+        &self.details
+    }
+
+    /// Remembers how a table's columns become inputs.
+    pub fn set_encoding(&mut self, encoding: serde_json::Value) {
+        self.details.encoding = Some(encoding);
+    }
+
+    /// Mixtures at `x` (N*×D), inputs and target in the table's own units.
+    ///
+    /// # Errors
+    /// As [`Predictor::predict`].
+    pub fn predict(&self, x: MatRef<'_, f64>, kind: PredictionKind) -> Result<MixtureTable> {
+        let x = self.standardised(x)?;
+        let table = Predictor::new(&self.model, &self.posterior)?.predict(x.as_ref(), kind)?;
+        let scaling = &self.details.standardisation;
+        Ok(table.rescaled(scaling.target_shift, scaling.target_scale))
+    }
+
+    /// Mean (N*) and full covariance (N*×N*) at `x`, in the table's own units.
+    ///
+    /// # Errors
+    /// As [`Predictor::predict_full`].
+    pub fn predict_full(&self, x: MatRef<'_, f64>, kind: PredictionKind) -> Result<(Vec<f64>, Mat<f64>)> {
+        let x = self.standardised(x)?;
+        let predictor = Predictor::new(&self.model, &self.posterior)?;
+        let (mut mean, mut covariance) = predictor.predict_full(x.as_ref(), kind)?;
+        let Standardisation { target_shift, target_scale, .. } = self.details.standardisation;
+        mean.iter_mut().for_each(|m| *m = target_shift + target_scale * *m);
+        covariance *= faer::Scale(target_scale * target_scale);
+        Ok((mean, covariance))
+    }
+
+    /// Scores at `x` (N*×D) with known targets, in the table's own units; `None` without rows.
+    ///
+    /// # Errors
+    /// As [`Predictor::predict`].
+    pub fn score(&self, x: MatRef<'_, f64>, y: &[f64]) -> Result<Option<Metrics>> {
+        let predictions = self.predict(x, PredictionKind::Observed)?;
+        Ok(Metrics::new(&predictions, y, self.details.standardisation.target_scale))
+    }
+
+    /// Moments and quantiles of each parameter, constrained, on the model's scale.
+    pub fn summary(&self) -> Vec<ParameterSummary> {
+        self.posterior.summary(self.model.layout())
+    }
+
+    fn standardised(&self, x: MatRef<'_, f64>) -> Result<Mat<f64>> {
+        let (expected, found) = (self.model.x().ncols(), x.ncols());
+        if expected != found {
+            return Err(Error::Shape { what: "input columns", expected, found });
+        }
+        let mut x = x.to_owned();
+        self.details.standardisation.apply_inputs(&mut x);
+        Ok(x)
+    }
+}
+
+/// Quantiles of each row at the given levels, one vector a level.
+pub fn quantile_columns(predictions: &MixtureTable, levels: &[f64]) -> Vec<Vec<f64>> {
+    levels
+        .iter()
+        .map(|level| {
+            (0..predictions.rows()).into_par_iter().map(|i| predictions.row(i).quantile(*level)).collect()
+        })
+        .collect()
+}

@@ -1,0 +1,133 @@
+//! Predictions of a posterior: one Gaussian a draw, mixed with its weight.
+
+use super::{MixtureTable, Posterior};
+use crate::linalg::in_parallel;
+use crate::model::{Conditioned, CovarianceForm, Exact, Model};
+use crate::{Error, Result};
+use faer::{Mat, MatRef, Par};
+use rayon::prelude::*;
+use std::sync::Mutex;
+
+/// What is predicted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PredictionKind {
+    /// Observations: the latent function with noise (`predict_y`).
+    #[default]
+    Observed,
+    /// The latent function (`predict_f`).
+    Latent,
+}
+
+/// A model and a posterior of its parameters, ready to predict.
+///
+/// Draws are conditioned one after the other and forgotten: memory is one N×N matrix a thread, not a draw.
+#[derive(Debug, Clone, Copy)]
+pub struct Predictor<'a> {
+    model: &'a Exact,
+    posterior: &'a Posterior,
+}
+
+impl<'a> Predictor<'a> {
+    /// Pairs a model with draws of its parameters.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] where the draws have another dimension.
+    pub fn new(model: &'a Exact, posterior: &'a Posterior) -> Result<Self> {
+        let (expected, found) = (model.layout().dim(), posterior.draws().dim());
+        if expected != found {
+            return Err(Error::Shape { what: "coordinates of a posterior draw", expected, found });
+        }
+        Ok(Self { model, posterior })
+    }
+
+    /// Mixtures at `x` (N*×D), all on the model's scale.
+    ///
+    /// Draws whose covariance matrix cannot be factored are left out; the others take over their weight.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for a wrong number of columns; the failure where no draw can be conditioned on.
+    pub fn predict(&self, x: MatRef<'_, f64>, kind: PredictionKind) -> Result<MixtureTable> {
+        let count = self.posterior.count();
+        let table = Mutex::new(MixtureTable::zeros(x.nrows(), self.posterior.weights().to_vec()));
+        let noise = self.for_each_draw(|j, conditioned| {
+            let p = conditioned.predict_f(x, CovarianceForm::Diagonal)?;
+            if let Ok(mut table) = table.lock() {
+                table.set_component(j, &p.mean, &p.variance);
+            }
+            Ok(conditioned.noise_variance())
+        })?;
+        let table = table.into_inner().map_err(|_| Error::Invalid("a prediction thread failed".into()))?;
+        let table = match kind {
+            PredictionKind::Latent => table,
+            PredictionKind::Observed => {
+                let noise: Vec<f64> = noise.iter().map(|n| n.unwrap_or(0.0)).collect();
+                table.with_noise(&noise)
+            }
+        };
+        let kept: Vec<usize> = (0..count).filter(|&j| noise[j].is_some()).collect();
+        Ok(if kept.len() == count { table } else { table.only(&kept) })
+    }
+
+    /// Mean (N*) and covariance (N*×N*) of the mixture at `x`, with noise on the diagonal for observations.
+    ///
+    /// # Errors
+    /// As [`Predictor::predict`].
+    pub fn predict_full(&self, x: MatRef<'_, f64>, kind: PredictionKind) -> Result<(Vec<f64>, Mat<f64>)> {
+        let rows = x.nrows();
+        let parts = self.for_each_draw(|_, conditioned| {
+            let p = conditioned.predict_f(x, CovarianceForm::Full)?;
+            Ok((p.mean, p.covariance.unwrap_or_else(|| Mat::zeros(rows, rows)), conditioned.noise_variance()))
+        })?;
+        let total: f64 =
+            parts.iter().zip(self.posterior.weights()).filter(|(p, _)| p.is_some()).map(|(_, w)| w).sum();
+        let (mut mean, mut covariance) = (vec![0.0; rows], Mat::zeros(rows, rows));
+        let weighted = || {
+            parts.iter().zip(self.posterior.weights()).filter_map(|(p, w)| p.as_ref().map(|p| (p, w / total)))
+        };
+        for ((m, _, _), w) in weighted() {
+            mean.iter_mut().zip(m).for_each(|(a, b)| *a += w * b);
+        }
+        for ((m, c, noise), w) in weighted() {
+            for j in 0..rows {
+                for i in 0..rows {
+                    covariance[(i, j)] += w * (c[(i, j)] + (m[i] - mean[i]) * (m[j] - mean[j]));
+                }
+                if kind == PredictionKind::Observed {
+                    covariance[(j, j)] += w * noise;
+                }
+            }
+        }
+        Ok((mean, covariance))
+    }
+
+    /// Runs `work` on each draw: draws in parallel, or the linear algebra where there is one. `None` for draws
+    /// that cannot be conditioned on.
+    fn for_each_draw<T: Send>(
+        &self,
+        work: impl Fn(usize, &Conditioned<'_>) -> Result<T> + Sync,
+    ) -> Result<Vec<Option<T>>> {
+        let count = self.posterior.count();
+        let par = if count == 1 { in_parallel() } else { Par::Seq };
+        let run = |j: usize| {
+            let theta = self.posterior.theta(self.model.layout(), j);
+            self.model.condition(&theta, par).and_then(|conditioned| work(j, &conditioned))
+        };
+        let results: Vec<Result<T>> = (0..count).into_par_iter().map(run).collect();
+        let mut failure = None;
+        let mut kept = Vec::with_capacity(count);
+        for result in results {
+            match result {
+                Ok(value) => kept.push(Some(value)),
+                Err(error) if error.is_recoverable() => {
+                    failure = failure.or(Some(error));
+                    kept.push(None);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        match failure {
+            Some(error) if kept.iter().all(Option::is_none) => Err(error),
+            _ => Ok(kept),
+        }
+    }
+}
