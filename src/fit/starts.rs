@@ -1,0 +1,45 @@
+//! Where inference starts from.
+
+use crate::parameter::Layout;
+use crate::{Error, Result};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, StandardNormal};
+
+/// Spread of random starts around the given one, in unconstrained coordinates.
+const SPREAD: f64 = 1.5;
+/// Draws from a prior before it is judged not to reach the support.
+const ATTEMPTS: usize = 1000;
+
+/// The layout's own start and `count − 1` random ones around it.
+pub(super) fn around(layout: &Layout, count: usize, seed: u64) -> Vec<Vec<f64>> {
+    let start = layout.start();
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    rng.set_stream(2);
+    let mut draw = || -> f64 { StandardNormal.sample(&mut rng) };
+    let random =
+        (1..count.max(1)).map(|_| start.iter().map(|s| s + SPREAD * draw()).collect()).collect::<Vec<_>>();
+    std::iter::once(start).chain(random).collect()
+}
+
+/// `count` draws from the prior, unconstrained.
+pub(super) fn from_prior(layout: &Layout, count: usize, seed: u64) -> Result<Vec<Vec<f64>>> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    rng.set_stream(3);
+    (0..count)
+        .map(|_| {
+            layout
+                .free()
+                .map(|p| {
+                    let draw = |prior: crate::parameter::Prior, rng: &mut ChaCha8Rng| {
+                        (0..ATTEMPTS).find_map(|_| p.bijector.inverse(prior.sample(rng)))
+                    };
+                    p.prior.and_then(|prior| draw(prior, &mut rng)).ok_or_else(|| Error::Parameter {
+                        path: p.path.clone(),
+                        problem: "its prior has no draw inside its support".into(),
+                    })
+                })
+                .collect()
+        })
+        .collect()
+}
