@@ -1,0 +1,45 @@
+//! Tables in, numbers out: CSV and Parquet files become inputs X (N×D) and a target y (N).
+//!
+//! 1. [`Table::read`] reads a file. Cells of a CSV stay text until a column is used, so that a column's type is
+//!    decided by all of its cells and never by the first few.
+//! 2. [`split::resolve`] says which rows are for training and which for testing.
+//! 3. [`Encoding::learn`] decides, on the training rows, how each column becomes numbers: a number stays one, `true`
+//!    and `false` become 1 and 0, a text becomes one 0/1 column a level, a date becomes hours since the first one.
+//! 4. [`Encoding::apply`] turns any table with the same columns into [`Encoded`] numbers, in the table's own units.
+//!    An encoding is stored with the model, so that prediction reads tables just as training did.
+//!
+//! Everything is linear in the number of cells. Every problem is a [`TableError`] that names the file, the column, the
+//! first row, and what to do.
+//!
+//! ```
+//! use steingp::table::{Encoding, EncodingOptions, Table, TargetUse};
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("mauna.csv");
+//! # std::fs::write(&path, "month,site,co2\n0,north,315\n1,south,316\n2,north,318\n")?;
+//! let table = Table::read(&path)?;
+//! let rows: Vec<usize> = (0..table.rows()).collect();
+//! let (encoding, notices) = Encoding::learn(&table, &EncodingOptions::new("co2"), &rows)?;
+//! assert!(notices.is_empty());
+//! let encoded = encoding.apply(&table, TargetUse::Required)?;
+//! assert_eq!(encoding.input_names(), ["month", "site=north", "site=south"]);
+//! assert_eq!((encoded.x.nrows(), encoded.x.ncols()), (3, 3));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod cells;
+mod csv;
+mod encoding;
+mod error;
+mod guard;
+mod learn;
+mod parquet;
+mod read;
+pub mod split;
+mod write;
+
+pub use encoding::{Encoded, Encoding, TargetUse};
+pub use error::{MissingColumn, Place, Result, Role, RowProblem, TableError};
+pub use learn::{EncodingOptions, MAX_LEVELS, Missing, Notice};
+pub use read::Table;
+pub use split::Split;
+pub use write::{Values, write};
