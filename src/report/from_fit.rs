@@ -1,0 +1,389 @@
+//! A report's contents from a fit.
+
+use super::data::{
+    Calibration, CalibrationKind, CalibrationPoint, Effect, FitCurve, Notice, Observed, ObservedPoint,
+    ParameterParticles, ParameterRow, ParameterValue, Report, Rows, Score, ScoreFormat, Severity, Summary,
+    Support, Trace, TracePoint,
+};
+use crate::Result;
+use crate::dataset::Dataset;
+use crate::fit::Fit;
+use crate::model::Model;
+use crate::parameter::{Parameter, Prior};
+use crate::posterior::{
+    Metrics, MixtureTable, PredictionKind, probability_integral_transform, quantile_columns,
+};
+use faer::{Mat, MatRef};
+
+/// What a report is about.
+#[derive(Debug)]
+pub struct FitContext<'a> {
+    /// File name of the table.
+    pub table: String,
+    /// The fit.
+    pub fit: &'a Fit,
+    /// Training rows in their own units.
+    pub train: &'a Dataset,
+    /// Test inputs and targets in their own units.
+    pub test: Option<(MatRef<'a, f64>, &'a [f64])>,
+    /// Predictions of the test rows.
+    pub predictions: Option<&'a MixtureTable>,
+    /// Scores on the test rows.
+    pub metrics: Option<&'a Metrics>,
+    /// Wall time of the fit in seconds.
+    pub seconds: f64,
+    /// What the user should know.
+    pub notices: Vec<String>,
+}
+
+/// Level of the intervals that are drawn.
+const LEVEL: f64 = 0.9;
+/// Points of a curve.
+const GRID: usize = 120;
+/// Inputs whose effect is drawn; more would bury the page.
+const MOST_EFFECTS: usize = 36;
+
+/// Collects numbers for all figures. Cost: predictions of the rows shown and of a grid for each input.
+///
+/// # Errors
+/// Those of prediction.
+pub fn from_fit(context: &FitContext<'_>) -> Result<Report> {
+    let on_training;
+    let (rows, y, predictions) = match (context.test, context.predictions) {
+        (Some((_, y)), Some(predictions)) => (Rows::Test, y, predictions),
+        _ => {
+            on_training = context.fit.model.predict(context.train.x.as_ref(), PredictionKind::Observed)?;
+            (Rows::Train, context.train.y.as_slice(), &on_training)
+        }
+    };
+    let one_input = context.train.columns() == 1;
+    Ok(Report {
+        summary: summary(context),
+        scores: context.metrics.map(scores).unwrap_or_default(),
+        notices: notices(context),
+        parameters: parameter_rows(context),
+        particles: particles(context),
+        trace: trace(context.fit),
+        observed: Some(observed(context, rows, y, predictions)),
+        calibration: Some(calibration(rows, y, predictions)),
+        effects: if one_input { Vec::new() } else { effects(context)? },
+        fit: if one_input { Some(curve(context)?) } else { None },
+    })
+}
+
+fn summary(context: &FitContext<'_>) -> Summary {
+    let (fit, details) = (context.fit, context.fit.model.details());
+    Summary {
+        target: details.target_name.clone(),
+        table: context.table.clone(),
+        rows_train: context.train.rows(),
+        rows_test: context.test.map_or(0, |(_, y)| y.len()),
+        inputs: details.input_names.clone(),
+        kernel: details.kernel.to_string(),
+        likelihood: "Gaussian".into(),
+        model: "exact".into(),
+        method: details.method.to_uppercase(),
+        particles: Some(fit.model.posterior().count()),
+        iterations: Some(fit.iterations),
+        evaluations: Some(fit.evaluations),
+        seconds: Some(context.seconds),
+    }
+}
+
+fn scores(m: &Metrics) -> Vec<Score> {
+    let number = |name: &str, value, standardised| Score {
+        name: name.into(),
+        value,
+        standardised,
+        format: ScoreFormat::Number,
+    };
+    let share = |name: &str, value| Score {
+        name: name.into(),
+        value,
+        standardised: None,
+        format: ScoreFormat::Percent,
+    };
+    vec![
+        number("log-likelihood", m.log_likelihood, Some(m.log_likelihood_standardised)),
+        number("RMSE", m.rmse, Some(m.rmse_standardised)),
+        number("MAE", m.mae, None),
+        number("CRPS", m.crps, None),
+        share("coverage of 50 % intervals", m.coverage.half),
+        share("coverage of 90 % intervals", m.coverage.ninety),
+        share("coverage of 95 % intervals", m.coverage.ninety_five),
+    ]
+}
+
+fn notices(context: &FitContext<'_>) -> Vec<Notice> {
+    let fit = context.fit;
+    let mut notices: Vec<Notice> = context
+        .notices
+        .iter()
+        .map(|text| {
+            let severity = if fit.notices.contains(text) { Severity::Warning } else { Severity::Notice };
+            Notice { severity, text: text.clone() }
+        })
+        .collect();
+    if let Some(d) = &fit.diagnostics
+        && d.stein_ratio.is_finite()
+    {
+        notices.push(Notice {
+            severity: Severity::Notice,
+            text: format!(
+                "Stein ratio of the final particles: {:.2} (1: as wide as the posterior; below 0.7: collapsed); \
+                 kernel Stein discrepancy {:.3} (around 0 for exact draws)",
+                d.stein_ratio, d.ksd
+            ),
+        });
+    }
+    if fit.failed_evaluations > 0 {
+        notices.push(Notice {
+            severity: Severity::Notice,
+            text: format!(
+                "{} of {} evaluations failed and were skipped",
+                fit.failed_evaluations, fit.evaluations
+            ),
+        });
+    }
+    if fit.interrupted {
+        notices.push(Notice {
+            severity: Severity::Warning,
+            text: "the run was interrupted: this is what there was at the time".into(),
+        });
+    }
+    let scaling = &context.fit.model.details().standardisation;
+    if scaling.target_scale != 1.0 || scaling.input_scale.iter().any(|s| *s != 1.0) {
+        notices.push(Notice {
+            severity: Severity::Notice,
+            text: "parameters are on the model's scale: inputs and target have mean 0 and standard deviation 1 on the \
+                   training rows"
+                .into(),
+        });
+    }
+    notices
+}
+
+fn parameter_rows(context: &FitContext<'_>) -> Vec<ParameterRow> {
+    let model = &context.fit.model;
+    let one = model.posterior().count() == 1;
+    (model.model().layout().parameters().iter().zip(model.summary()))
+        .map(|(p, s)| ParameterRow {
+            path: p.path.clone(),
+            column: column_of(context, p),
+            transform: p.bijector.name().into(),
+            prior: p.prior.map(|prior| prior.to_string()).unwrap_or_default(),
+            value: match (p.fixed, one) {
+                (true, _) => ParameterValue::Fixed(s.mean),
+                (false, true) => ParameterValue::Point(s.mean),
+                _ => ParameterValue::Spread { mean: s.mean, sd: s.sd, q05: s.q05, q50: s.q50, q95: s.q95 },
+            },
+        })
+        .collect()
+}
+
+/// The input that `kernel.….lengthscales[d]` belongs to.
+fn column_of(context: &FitContext<'_>, parameter: &Parameter) -> Option<String> {
+    let names = &context.fit.model.details().input_names;
+    let index: usize = parameter.path.strip_suffix(']')?.rsplit_once('[')?.1.parse().ok()?;
+    if parameter.path.starts_with("mean.") {
+        return names.get(index).cloned();
+    }
+    let leaf = parameter.path.strip_prefix("kernel.")?.rsplit_once('.').map_or("", |(leaf, _)| leaf);
+    let column = *context.fit.model.model().kernel().at(leaf)?.columns().get(index)?;
+    names.get(column).cloned()
+}
+
+fn particles(context: &FitContext<'_>) -> Vec<ParameterParticles> {
+    let (model, posterior) = (context.fit.model.model(), context.fit.model.posterior());
+    let layout = model.layout();
+    let draws: Vec<Vec<f64>> = (0..posterior.count()).map(|j| posterior.theta(layout, j)).collect();
+    (layout.free_indices().iter().zip(layout.free()))
+        .map(|(&index, p)| {
+            let values: Vec<f64> = draws.iter().map(|theta| theta[index]).collect();
+            let (low, high) = p.bijector.support();
+            let support = if low.is_finite() && high.is_finite() {
+                Support::Between(low, high)
+            } else if low.is_finite() {
+                Support::Positive
+            } else {
+                Support::Real
+            };
+            ParameterParticles {
+                path: p.path.clone(),
+                column: column_of(context, p),
+                support,
+                prior: p.prior.map(|prior| prior_curve(prior, support, &values)).unwrap_or_default(),
+                values,
+                weights: posterior.weights().to_vec(),
+            }
+        })
+        .collect()
+}
+
+/// The prior's density where the particles are and well beyond.
+fn prior_curve(prior: Prior, support: Support, values: &[f64]) -> Vec<(f64, f64)> {
+    let (low, high) =
+        values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(*v), h.max(*v)));
+    const POINTS: usize = 400;
+    let at = |i: usize| {
+        let t = i as f64 / (POINTS - 1) as f64;
+        match support {
+            Support::Positive => {
+                let (a, b) = ((1e-3 * low).max(1e-9).ln(), (10.0 * high).max(10.0).ln());
+                (a + t * (b - a)).exp()
+            }
+            Support::Between(a, b) => a + t * (b - a),
+            Support::Real => {
+                let reach = 2.0 * (high - low).max(1.0);
+                low - reach + t * (high - low + 2.0 * reach)
+            }
+        }
+    };
+    (0..POINTS).map(at).map(|v| (v, prior.log_density(v).0.exp())).filter(|(_, d)| d.is_finite()).collect()
+}
+
+fn trace(fit: &Fit) -> Option<Trace> {
+    if fit.trace.is_empty() {
+        let points = fit.climb.iter().enumerate().map(|(i, v)| TracePoint {
+            iteration: i,
+            mean: *v,
+            low: f64::NAN,
+            high: f64::NAN,
+        });
+        let points: Vec<_> = points.collect();
+        return (points.len() > 1).then(|| Trace {
+            quantity: "best log density, by evaluation".into(),
+            points,
+            ..Trace::default()
+        });
+    }
+    let points = fit.trace.iter().map(|r| TracePoint {
+        iteration: r.iteration,
+        mean: r.mean_log_density,
+        low: r.mean_log_density - r.sd_log_density,
+        high: r.mean_log_density + r.sd_log_density,
+    });
+    let ratio = fit.trace.iter().filter(|r| r.stein_ratio.is_finite());
+    Some(Trace {
+        quantity: String::new(),
+        points: points.collect(),
+        band: "one standard deviation over the particles".into(),
+        stein_ratio: ratio.map(|r| (r.iteration, r.stein_ratio)).collect(),
+    })
+}
+
+fn observed(context: &FitContext<'_>, rows: Rows, y: &[f64], predictions: &MixtureTable) -> Observed {
+    let tails = quantile_columns(predictions, &[0.5 - 0.5 * LEVEL, 0.5 + 0.5 * LEVEL]);
+    let points = (0..y.len()).map(|i| ObservedPoint {
+        observed: y[i],
+        predicted: predictions.row(i).mean(),
+        low: tails[0][i],
+        high: tails[1][i],
+    });
+    Observed { target: context.train.target_name.clone(), rows, level: LEVEL, points: points.collect() }
+}
+
+fn calibration(rows: Rows, y: &[f64], predictions: &MixtureTable) -> Calibration {
+    let pit = probability_integral_transform(predictions, y);
+    let n = pit.len().max(1) as f64;
+    let points = (1..20).map(|k| {
+        let nominal = f64::from(k) / 20.0;
+        let covered = pit.iter().filter(|p| (**p - 0.5).abs() <= 0.5 * nominal).count() as f64;
+        let half = 1.96 * (nominal * (1.0 - nominal) / n).sqrt();
+        CalibrationPoint {
+            nominal,
+            empirical: covered / n,
+            low: (nominal - half).max(0.0),
+            high: (nominal + half).min(1.0),
+        }
+    });
+    Calibration { kind: CalibrationKind::Coverage, rows, points: points.collect(), pit }
+}
+
+fn effects(context: &FitContext<'_>) -> Result<Vec<Effect>> {
+    let (train, model) = (context.train, &context.fit.model);
+    let columns: Vec<Vec<f64>> = (0..train.columns()).map(|d| sorted_column(train, d)).collect();
+    let medians: Vec<f64> = columns.iter().map(|c| c[c.len() / 2]).collect();
+    let used = model.model().kernel().columns();
+    // A linear mean uses every column.
+    let uses = |d: &usize| used.contains(d) || model.model().mean() == crate::mean::Mean::Linear;
+    (0..train.columns())
+        .filter(uses)
+        .take(MOST_EFFECTS)
+        .map(|d| {
+            let grid = grid_of(&columns[d]);
+            let x =
+                Mat::from_fn(grid.len(), train.columns(), |i, c| if c == d { grid[i] } else { medians[c] });
+            let predictions = model.predict(x.as_ref(), PredictionKind::Latent)?;
+            let mut q = quantile_columns(&predictions, &[0.05, 0.25, 0.75, 0.95]).into_iter();
+            let mut next = || q.next().unwrap_or_default();
+            let (q05, q25, q75, q95) = (next(), next(), next(), next());
+            Ok(Effect {
+                input: train.input_names[d].clone(),
+                target: train.target_name.clone(),
+                mean: predictions.iter().map(|m| m.mean()).collect(),
+                band50: q25.into_iter().zip(q75).collect(),
+                band90: q05.into_iter().zip(q95).collect(),
+                data: columns[d].clone(),
+                grid,
+            })
+        })
+        .collect()
+}
+
+fn sorted_column(train: &Dataset, d: usize) -> Vec<f64> {
+    let mut values: Vec<f64> = (0..train.rows()).map(|i| train.x[(i, d)]).collect();
+    values.sort_by(f64::total_cmp);
+    values
+}
+
+/// The values themselves where there are few, else an even grid over their range.
+fn grid_of(sorted: &[f64]) -> Vec<f64> {
+    let mut distinct = sorted.to_vec();
+    distinct.dedup();
+    if distinct.len() <= 6 {
+        return distinct;
+    }
+    let (low, high) = (sorted[0], sorted[sorted.len() - 1]);
+    (0..GRID / 2).map(|i| low + (high - low) * i as f64 / (GRID / 2 - 1) as f64).collect()
+}
+
+fn curve(context: &FitContext<'_>) -> Result<FitCurve> {
+    let (train, model) = (context.train, &context.fit.model);
+    let sorted = sorted_column(train, 0);
+    let (low, high) = (sorted[0], sorted[sorted.len() - 1]);
+    let margin = 0.05 * (high - low);
+    let points = 2 * GRID;
+    let grid: Vec<f64> = (0..points)
+        .map(|i| low - margin + (high - low + 2.0 * margin) * i as f64 / (points - 1) as f64)
+        .collect();
+    let x = Mat::from_fn(points, 1, |i, _| grid[i]);
+    let latent = model.predict(x.as_ref(), PredictionKind::Latent)?;
+    let observed = model.predict(x.as_ref(), PredictionKind::Observed)?;
+    let band = |table: &MixtureTable| {
+        let mut q = quantile_columns(table, &[0.5 - 0.5 * LEVEL, 0.5 + 0.5 * LEVEL]).into_iter();
+        let (low, high) = (q.next().unwrap_or_default(), q.next().unwrap_or_default());
+        low.into_iter().zip(high).collect()
+    };
+    let pairs = |x: MatRef<'_, f64>, y: &[f64]| y.iter().enumerate().map(|(i, y)| (x[(i, 0)], *y)).collect();
+    let count = model.posterior().count();
+    let particle_means = if count > 1 {
+        (0..count)
+            .map(|j| latent.iter().map(|m| m.means.get(j).copied().unwrap_or(f64::NAN)).collect())
+            .collect()
+    } else {
+        Vec::new()
+    };
+    Ok(FitCurve {
+        input: train.input_names[0].clone(),
+        target: train.target_name.clone(),
+        mean: latent.iter().map(|m| m.mean()).collect(),
+        latent: band(&latent),
+        observation: band(&observed),
+        level: LEVEL,
+        particle_means,
+        train: pairs(train.x.as_ref(), &train.y),
+        test: context.test.map(|(x, y)| pairs(x, y)).unwrap_or_default(),
+        grid,
+    })
+}

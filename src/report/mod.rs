@@ -1,0 +1,44 @@
+//! A report of a fit: figures as SVG, and one HTML page that holds them all.
+//!
+//! The structs in [`data`] are plain numbers and names; only [`from_fit`], which fills them, knows models and inference. Each figure
+//! family has its module, with `svg` (a figure on its own, as a string) and `caption` (how to read it), and
+//! [`page::html`] puts everything on one page that needs no network, no scripts and no other file.
+//!
+//! | Module | Shows |
+//! |---|---|
+//! | [`particles`] | each parameter's particles against its prior |
+//! | [`traces`] | log density and Stein ratio by iteration |
+//! | [`observed`] | predictions against what was observed |
+//! | [`calibration`] | coverage of central intervals, probability integral transform |
+//! | [`effects`] | predicted effect of each input |
+//! | [`fit`] | the fit over the data, for one input |
+//!
+//! ```
+//! use steingp::report::{data::{Report, Summary}, page};
+//! let summary = Summary { target: "accel".into(), table: "mcycle.csv".into(), ..Summary::default() };
+//! let html = page::html(&Report { summary, ..Report::default() })?;
+//! assert!(html.starts_with("<!DOCTYPE html>"));
+//! # Ok::<(), steingp::Error>(())
+//! ```
+
+pub mod calibration;
+pub mod data;
+pub mod effects;
+pub mod fit;
+pub mod observed;
+pub mod page;
+pub mod particles;
+pub mod style;
+pub mod traces;
+
+mod axis;
+mod canvas;
+mod density;
+mod frame;
+mod from_fit;
+mod legend;
+mod number;
+mod table;
+mod text;
+
+pub use from_fit::{FitContext, from_fit};
