@@ -1,0 +1,240 @@
+//! `steingp fit`.
+
+use super::arguments::FitArguments;
+use super::data::{Data, file_name, tell};
+use super::output::{self, number, say, table, use_threads};
+use super::progress::Progress;
+use super::{Failure, Outcome};
+use crate::fit::{Fit, fit};
+use crate::posterior::{Metrics, MixtureTable, ParameterSummary, PredictionKind};
+use crate::report::{self, FitContext};
+use crate::table::Split;
+use serde::Serialize;
+use std::time::Instant;
+
+#[derive(Serialize)]
+struct Summary {
+    rows: Rows,
+    model: &'static str,
+    likelihood: &'static str,
+    method: String,
+    kernel: String,
+    inputs: Vec<String>,
+    target: String,
+    particles: usize,
+    iterations: usize,
+    evaluations: usize,
+    /// Log density of the point estimate, or its mean over the particles.
+    objective: f64,
+    interrupted: bool,
+    seconds: Seconds,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    test: Option<Metrics>,
+    diagnostics: Diagnostics,
+    parameters: Vec<ParameterSummary>,
+    notices: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Rows {
+    train: usize,
+    test: usize,
+}
+
+#[derive(Serialize)]
+struct Seconds {
+    load: f64,
+    fit: f64,
+    predict: f64,
+}
+
+#[derive(Serialize)]
+struct Diagnostics {
+    /// Absent for a point estimate.
+    stein_ratio: Option<f64>,
+    ksd: Option<f64>,
+    mean_score_z: Option<f64>,
+    failed_evaluations: usize,
+    max_jitter: f64,
+}
+
+pub(super) fn run(arguments: &FitArguments) -> Outcome {
+    if let Some(rate) = arguments.learning_rate
+        && !(rate > 0.0 && rate.is_finite())
+    {
+        return Err(Failure::Usage(format!("--learning-rate must be a positive number, not {rate}")));
+    }
+    use_threads(arguments.model.threads)?;
+    // Files that cannot be written are better known before hours of work than after.
+    check_outputs(arguments)?;
+    let clock = Instant::now();
+    let split = match (&arguments.test, arguments.holdout, &arguments.model.train_rows) {
+        (Some(path), ..) => Split::TestTable(path.clone()),
+        (_, Some(fraction), _) => Split::Holdout { fraction, seed: arguments.model.seed },
+        (.., Some(path)) => Split::TrainRows(path.clone()),
+        _ => Split::All,
+    };
+    let data = Data::read(&arguments.model, &split)?;
+    tell(&data.notices, arguments.model.quiet);
+    let load = clock.elapsed().as_secs_f64();
+
+    let clock = Instant::now();
+    let mut progress = Progress::new(arguments.model.quiet);
+    let mut options = arguments.options();
+    options.input_groups = data.groups();
+    options.interrupt = Some(progress.flag());
+    let fitted = fit(&data.train, &options, &mut progress);
+    progress.finish();
+    let mut fitted = fitted?;
+    let encoding =
+        serde_json::to_value(&data.encoding).map_err(|e| Failure::Data(format!("encoding: {e}")))?;
+    fitted.model.set_encoding(encoding);
+    tell(&fitted.notices, arguments.model.quiet);
+    let fit_seconds = clock.elapsed().as_secs_f64();
+
+    let clock = Instant::now();
+    let (predictions, metrics) = score(&fitted, &data)?;
+    let seconds = Seconds { load, fit: fit_seconds, predict: clock.elapsed().as_secs_f64() };
+
+    let saved = arguments.out.as_ref().map_or(Ok(()), |path| fitted.model.save(path));
+    let mut reported = Ok(());
+    if let Some(path) = &arguments.report {
+        let context = FitContext {
+            table: file_name(&arguments.model.table),
+            fit: &fitted,
+            train: &data.train,
+            test: data.test.as_ref().map(|(x, y)| (x.as_ref(), y.as_slice())),
+            predictions: predictions.as_ref(),
+            metrics: metrics.as_ref(),
+            seconds: fit_seconds,
+            notices: data.notices.iter().chain(&fitted.notices).cloned().collect(),
+        };
+        reported = report::from_fit(&context)
+            .and_then(|r| report::page::html(&r))
+            .map_err(Failure::from)
+            .and_then(|page| {
+                std::fs::write(path, page).map_err(|e| Failure::Data(format!("{}: {e}", path.display())))
+            });
+    }
+    // What was found is printed even where a file could not be written.
+    let summary = summarise(&fitted, &data, metrics, seconds);
+    if arguments.model.json {
+        output::json(&summary)?
+    } else {
+        say(&text(&summary))?
+    }
+    saved?;
+    reported
+}
+
+/// Files that cannot be written, or that would overwrite one another, are better known before hours of work.
+fn check_outputs(arguments: &FitArguments) -> Outcome {
+    let outputs: Vec<_> = [&arguments.out, &arguments.report].into_iter().flatten().collect();
+    let inputs = [Some(&arguments.model.table), arguments.test.as_ref(), arguments.model.train_rows.as_ref()];
+    for (place, path) in outputs.iter().enumerate() {
+        let others = inputs.iter().flatten().copied().chain(outputs[..place].iter().copied());
+        let same = |other: &&std::path::PathBuf| {
+            *other == *path || other.canonicalize().is_ok_and(|o| path.canonicalize().is_ok_and(|p| o == p))
+        };
+        if let Some(other) = others.into_iter().find(same) {
+            let text = format!("{}: would overwrite {}", path.display(), other.display());
+            return Err(Failure::Usage(text));
+        }
+        let existed = path.exists();
+        let opened = std::fs::OpenOptions::new().create(true).append(true).open(path);
+        opened.map_err(|e| Failure::Data(format!("{}: cannot be written: {e}", path.display())))?;
+        if !existed {
+            // Only a trial; a file that stays empty does no harm.
+            let _ = std::fs::remove_file(path);
+        }
+    }
+    Ok(())
+}
+
+fn score(fitted: &Fit, data: &Data) -> Outcome<(Option<MixtureTable>, Option<Metrics>)> {
+    let Some((x, y)) = &data.test else { return Ok((None, None)) };
+    let predictions = fitted.model.predict(x.as_ref(), PredictionKind::Observed)?;
+    let metrics = Metrics::new(&predictions, y, fitted.model.details().standardisation.target_scale);
+    Ok((Some(predictions), metrics))
+}
+
+fn summarise(fitted: &Fit, data: &Data, test: Option<Metrics>, seconds: Seconds) -> Summary {
+    let details = fitted.model.details();
+    let diagnostics = fitted.diagnostics.as_ref();
+    let finite = |value: f64| value.is_finite().then_some(value);
+    Summary {
+        rows: Rows { train: data.train.rows(), test: data.test.as_ref().map_or(0, |(_, y)| y.len()) },
+        model: "exact",
+        likelihood: "gaussian",
+        method: details.method.clone(),
+        kernel: details.kernel.to_string(),
+        inputs: details.input_names.clone(),
+        target: details.target_name.clone(),
+        particles: fitted.model.posterior().count(),
+        iterations: fitted.iterations,
+        evaluations: fitted.evaluations,
+        objective: fitted.objective,
+        interrupted: fitted.interrupted,
+        seconds,
+        test,
+        diagnostics: Diagnostics {
+            stein_ratio: diagnostics.and_then(|d| finite(d.stein_ratio)),
+            ksd: diagnostics.and_then(|d| finite(d.ksd)),
+            mean_score_z: diagnostics.and_then(|d| finite(d.mean_score_z)),
+            failed_evaluations: fitted.failed_evaluations,
+            max_jitter: fitted.max_jitter,
+        },
+        parameters: fitted.model.summary(),
+        notices: data.notices.iter().chain(&fitted.notices).cloned().collect(),
+    }
+}
+
+/// The summary for people.
+fn text(summary: &Summary) -> String {
+    let particles = match summary.particles {
+        1 => String::new(),
+        count => format!(", {count} particles"),
+    };
+    let mut text = format!(
+        "{} ~ GP({}), {} by {}{particles}\n{} training rows, {} test rows; {} iterations, {} evaluations, {:.2} s\n",
+        summary.target,
+        summary.kernel,
+        summary.model,
+        summary.method,
+        summary.rows.train,
+        summary.rows.test,
+        summary.iterations,
+        summary.evaluations,
+        summary.seconds.fit,
+    );
+    if summary.interrupted {
+        text += "interrupted: this is what there was at the time\n";
+    }
+    if let Some(ratio) = summary.diagnostics.stein_ratio {
+        text += &format!("Stein ratio {ratio:.2} (1: as wide as the posterior)\n");
+    }
+    text += &format!("\n{}", super::show::summary_table(&summary.parameters));
+    if let Some(test) = &summary.test {
+        text += &format!("\n{}", metrics_table(test));
+    }
+    text
+}
+
+/// Scores for people.
+pub(super) fn metrics_table(m: &Metrics) -> String {
+    let row = |name: &str, value: f64, standardised: Option<f64>| {
+        vec![name.into(), number(value), standardised.map_or(String::new(), number)]
+    };
+    table(
+        &["on test rows", "own units", "standardised"],
+        &[
+            row("log-likelihood", m.log_likelihood, Some(m.log_likelihood_standardised)),
+            row("RMSE", m.rmse, Some(m.rmse_standardised)),
+            row("MAE", m.mae, None),
+            row("CRPS", m.crps, None),
+            row("coverage of 50 %", m.coverage.half, None),
+            row("coverage of 90 %", m.coverage.ninety, None),
+            row("coverage of 95 %", m.coverage.ninety_five, None),
+        ],
+    )
+}

@@ -1,0 +1,5 @@
+//! The `steingp` program.
+
+fn main() -> std::process::ExitCode {
+    steingp::cli::run()
+}
