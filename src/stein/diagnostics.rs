@@ -1,6 +1,6 @@
 //! What scores say about a cloud: is it as wide as the target, and how far from it?
 
-use super::{Cloud, SteinKernel, Whitening};
+use super::{Cloud, Whitening};
 use serde::Serialize;
 
 /// Diagnostics of a final cloud.
@@ -72,29 +72,6 @@ fn mean_score_z(scores: &Cloud) -> f64 {
     let (count, mean, covariance) = (scores.count() as f64, scores.mean(), scores.covariance());
     let d = scores.dim();
     (0..d).map(|c| (mean[c] / (covariance[c * d + c] / count).sqrt()).abs()).fold(0.0, f64::max)
-}
-
-/// How many particles each one hears, on average: (Σ_j k_ij)²/Σ_j k_ij², between 1 and J.
-pub fn effective_neighbours(kernel: &SteinKernel, particles: &Cloud) -> f64 {
-    let count = particles.count();
-    // Scores that pick out particle j make the attraction at i equal to k(z_j, z_i)/J.
-    let mut direction = super::SteinDirection::new(count, particles.dim());
-    let mut weights = vec![0.0; count * count];
-    for j in 0..count {
-        let mut scores = Cloud::zeros(count, particles.dim());
-        if let Some(first) = scores.point_mut(j).first_mut() {
-            *first = 1.0;
-        }
-        direction.compute(kernel, particles, &scores);
-        for i in 0..count {
-            weights[i * count + j] = direction.attraction.point(i)[0].abs();
-        }
-    }
-    let effective = weights.chunks(count.max(1)).map(|row| {
-        let (sum, squares) = row.iter().fold((0.0, 0.0), |(s, q), w| (s + w, q + w * w));
-        if squares > 0.0 { sum * sum / squares } else { 1.0 }
-    });
-    effective.sum::<f64>() / count.max(1) as f64
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ mod optimiser;
 mod whitening;
 
 pub use cloud::Cloud;
-pub use diagnostics::{SteinDiagnostics, effective_neighbours, ksd_u_statistic, stein_ratio};
+pub use diagnostics::{SteinDiagnostics, ksd_u_statistic, stein_ratio};
 pub use engine::{Engine, IterationReport, Observer, Outcome, Settings, Stop, Trace};
 pub use kernel::{Bandwidth, SteinDirection, SteinKernel};
 pub use optimiser::{Optimiser, OptimiserState, Schedule};
