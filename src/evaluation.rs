@@ -49,7 +49,7 @@ impl<'t, D: LogDensity> Evaluator<'t, D> {
         let target = self.target;
         if let [workspace] = self.workspaces.as_mut_slice() {
             for ((point, score), value) in points.points().zip(scores.points_mut()).zip(values.iter_mut()) {
-                *value = target.evaluate(point, score, workspace);
+                *value = finite(target.evaluate(point, score, workspace), score);
             }
         } else {
             let next = AtomicUsize::new(0);
@@ -62,7 +62,7 @@ impl<'t, D: LogDensity> Evaluator<'t, D> {
                     // Each index is taken once, so the lock is never contended nor poisoned.
                     if let Ok(mut slot) = slot.lock() {
                         let (score, value) = &mut *slot;
-                        **value = target.evaluate(points.point(index), score, workspace);
+                        **value = finite(target.evaluate(points.point(index), score, workspace), score);
                     }
                 }
             });
@@ -73,5 +73,14 @@ impl<'t, D: LogDensity> Evaluator<'t, D> {
                 .unwrap_or(Error::NotFiniteValue { what: "log density" })),
             None => Ok(()),
         }
+    }
+}
+
+/// A density or score that is not finite is a failure at this point, whoever made it.
+fn finite(value: Result<f64>, score: &[f64]) -> Result<f64> {
+    match value {
+        Ok(v) if !v.is_finite() => Err(Error::NotFiniteValue { what: "log density" }),
+        Ok(_) if score.iter().any(|g| !g.is_finite()) => Err(Error::NotFiniteValue { what: "score" }),
+        other => other,
     }
 }

@@ -39,6 +39,14 @@ pub struct TargetWorkspace<W> {
     gradient: Vec<f64>,
 }
 
+impl<W> TargetWorkspace<W> {
+    /// For one thread; `par` says how the linear algebra inside one evaluation runs.
+    pub fn new<M: Model<Workspace = W>>(model: &M, par: Par) -> Self {
+        let count = model.layout().parameters().len();
+        Self { model: model.workspace(par), theta: vec![0.0; count], gradient: vec![0.0; count] }
+    }
+}
+
 impl<'m, M: Model> Target<'m, M> {
     /// A target with sequential linear algebra inside each evaluation.
     ///
@@ -129,12 +137,7 @@ impl<M: Model> LogDensity for Target<'_, M> {
     }
 
     fn workspace(&self) -> Self::Workspace {
-        let count = self.model.layout().parameters().len();
-        TargetWorkspace {
-            model: self.model.workspace(self.par),
-            theta: vec![0.0; count],
-            gradient: vec![0.0; count],
-        }
+        TargetWorkspace::new(self.model, self.par)
     }
 
     fn evaluate(&self, z: &[f64], score: &mut [f64], workspace: &mut Self::Workspace) -> Result<f64> {

@@ -1,27 +1,7 @@
-//! The seam between models and inference: an unnormalised log density on R^d with its score.
+//! The Gaussian.
 
+use super::LogDensity;
 use crate::{Error, Result};
-
-/// An unnormalised log density on R^d with its score (gradient).
-///
-/// GP models, toy targets and other people's models all offer it; every inference method consumes nothing
-/// else. Evaluations at different points may run in parallel, each with a workspace of its own.
-pub trait LogDensity: Sync {
-    /// Everything an evaluation needs, allocated once per thread.
-    type Workspace: Send;
-
-    /// Dimension d.
-    fn dim(&self) -> usize;
-
-    /// A workspace for one thread.
-    fn workspace(&self) -> Self::Workspace;
-
-    /// Log density at `z` (length d); writes its gradient into `score` (length d).
-    ///
-    /// # Errors
-    /// [`Error::is_recoverable`] says whether the failure concerns this point only.
-    fn evaluate(&self, z: &[f64], score: &mut [f64], workspace: &mut Self::Workspace) -> Result<f64>;
-}
 
 /// A Gaussian N(mean, Σ) given by its precision matrix: the target whose answers are known in closed form.
 #[derive(Debug, Clone)]
