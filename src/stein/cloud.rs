@@ -25,6 +25,19 @@ impl Cloud {
         Self { count, dim, values }
     }
 
+    /// Adds the points of another cloud of the same dimension.
+    pub fn extend(&mut self, other: &Cloud) {
+        debug_assert_eq!(self.dim, other.dim);
+        self.values.extend_from_slice(&other.values);
+        self.count += other.count;
+    }
+
+    /// The points with these indices.
+    #[must_use]
+    pub fn select(&self, indices: &[usize]) -> Self {
+        Self::from_points(self.dim, indices.iter().map(|&i| self.point(i)))
+    }
+
     /// Number of points J.
     pub fn count(&self) -> usize {
         self.count
@@ -65,15 +78,27 @@ impl Cloud {
         &mut self.values
     }
 
+    /// Makes room for `count` points; new ones are at the origin.
+    pub fn resize(&mut self, count: usize) {
+        self.count = count;
+        self.values.resize(count * self.dim, 0.0);
+    }
+
     /// Mean of the points, length d.
     pub fn mean(&self) -> Vec<f64> {
         let mut mean = vec![0.0; self.dim];
+        self.mean_into(&mut mean);
+        mean
+    }
+
+    /// Mean of the points, into `mean` (length d).
+    pub fn mean_into(&self, mean: &mut [f64]) {
+        mean.fill(0.0);
         for point in self.points() {
             mean.iter_mut().zip(point).for_each(|(m, v)| *m += v);
         }
         let count = self.count().max(1) as f64;
         mean.iter_mut().for_each(|m| *m /= count);
-        mean
     }
 
     /// Covariance of the points with divisor J − 1, d×d, row by row; zero for one point.
@@ -91,4 +116,9 @@ impl Cloud {
         covariance.iter_mut().for_each(|c| *c /= divisor);
         covariance
     }
+}
+
+/// |x − y|².
+pub(super) fn squared_distance(x: &[f64], y: &[f64]) -> f64 {
+    x.iter().zip(y).map(|(a, b)| (a - b) * (a - b)).sum()
 }

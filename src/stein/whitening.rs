@@ -3,8 +3,8 @@
 //! L is the symmetric square root, so that no coordinate is preferred.
 
 use super::Cloud;
+use super::spectrum::Spectrum;
 use crate::{Error, Result};
-use faer::{Mat, Side};
 
 /// An affine map u = û + L z between the target's coordinates u and whitened ones z.
 #[derive(Debug, Clone)]
@@ -13,6 +13,8 @@ pub struct Whitening {
     /// L, d×d symmetric, row by row.
     map: Vec<f64>,
     inverse: Vec<f64>,
+    /// log |L|.
+    log_determinant: f64,
 }
 
 impl Whitening {
@@ -20,7 +22,7 @@ impl Whitening {
     pub fn identity(dim: usize) -> Self {
         let mut map = vec![0.0; dim * dim];
         map.iter_mut().step_by(dim + 1).for_each(|v| *v = 1.0);
-        Self { centre: vec![0.0; dim], inverse: map.clone(), map }
+        Self { centre: vec![0.0; dim], inverse: map.clone(), map, log_determinant: 0.0 }
     }
 
     /// From a centre and a covariance matrix (d×d, row by row, symmetric), by its symmetric square root.
@@ -47,26 +49,12 @@ impl Whitening {
         if matrix.len() != d * d {
             return Err(Error::Shape { what: "metric", expected: d * d, found: matrix.len() });
         }
-        if matrix.iter().any(|v| !v.is_finite()) {
-            return Err(Error::NotFiniteValue { what: "metric of the particles" });
-        }
-        let symmetric = Mat::from_fn(d, d, |i, j| 0.5 * (matrix[i * d + j] + matrix[j * d + i]));
-        let eigen = symmetric
-            .self_adjoint_eigen(Side::Lower)
-            .map_err(|_| Error::NotFiniteValue { what: "spectrum of the particles' metric" })?;
-        let (vectors, values) = (eigen.U(), eigen.S());
+        let spectrum = Spectrum::new(matrix, d, "metric of the particles")?;
         let (mut map, mut inverse) = (vec![0.0; d * d], vec![0.0; d * d]);
-        for e in 0..d {
-            let sd = scale(values[e]);
-            for i in 0..d {
-                for j in 0..d {
-                    let outer = vectors[(i, e)] * vectors[(j, e)];
-                    map[i * d + j] += sd * outer;
-                    inverse[i * d + j] += outer / sd;
-                }
-            }
-        }
-        Ok(Self { centre, map, inverse })
+        spectrum.apply(&scale, &mut map);
+        spectrum.apply(|v| scale(v).recip(), &mut inverse);
+        let log_determinant = spectrum.values.iter().map(|v| scale(*v).ln()).sum();
+        Ok(Self { centre, map, inverse, log_determinant })
     }
 
     /// New coordinates in which a cloud with this mean and covariance (both in the present coordinates) has mean 0
@@ -95,9 +83,48 @@ impl Whitening {
         Self::from_covariance(centre, &full, 1e-12 * mean_variance.max(f64::MIN_POSITIVE), f64::INFINITY)
     }
 
+    /// New coordinates learnt from a cloud (in the target's coordinates): its mean and covariance, shrunk towards the
+    /// present metric. `worth`: independent draws that one point of the cloud stands for. With n draws in d dimensions
+    /// the sample covariance is worth n − 1 draws, the present metric counts as d of them. Fewer than 2d draws say
+    /// nothing of correlations (in directions that the cloud does not span they would find no width at all): then only
+    /// the widths of the present coordinates are learnt, against ten draws' worth of the present ones.
+    ///
+    /// # Errors
+    /// As [`Whitening::from_covariance`].
+    pub fn learn(&self, cloud: &Cloud, worth: f64) -> Result<Self> {
+        const PRIOR_DRAWS: f64 = 10.0;
+        let z = self.whiten_cloud(cloud);
+        let (draws, dim) = ((z.count() as f64 * worth - 1.0).max(0.0), z.dim());
+        let widths_only = draws < 2.0 * dim as f64;
+        let share = draws / (draws + if widths_only { PRIOR_DRAWS } else { dim as f64 });
+        let mut covariance = z.covariance();
+        for (place, c) in covariance.iter_mut().enumerate() {
+            let diagonal = place % (dim + 1) == 0;
+            *c *= if diagonal || !widths_only { share } else { 0.0 };
+            *c += if diagonal { 1.0 - share } else { 0.0 };
+        }
+        self.compose(&z.mean(), &covariance)
+    }
+
+    /// L z, without the centre: a step in z as a step in u, into `u`.
+    pub fn stretch(&self, z: &[f64], u: &mut [f64]) {
+        multiply(&self.map, z, u);
+    }
+
     /// Dimension d.
     pub fn dim(&self) -> usize {
         self.centre.len()
+    }
+
+    /// log |L|: a volume in u is |L| times that in z.
+    pub fn log_determinant(&self) -> f64 {
+        self.log_determinant
+    }
+
+    /// Standard deviation of coordinate `c` of the target's coordinates: √(LLᵀ)_cc.
+    pub fn standard_deviation(&self, c: usize) -> f64 {
+        let d = self.dim();
+        self.map[c * d..(c + 1) * d].iter().map(|v| v * v).sum::<f64>().sqrt()
     }
 
     /// û.
@@ -113,8 +140,9 @@ impl Whitening {
 
     /// z = L⁻¹(u − û), into `z`.
     pub fn whiten(&self, u: &[f64], z: &mut [f64]) {
-        let shifted: Vec<f64> = u.iter().zip(&self.centre).map(|(u, c)| u - c).collect();
-        multiply(&self.inverse, &shifted, z);
+        for (z, row) in z.iter_mut().zip(self.inverse.chunks(self.dim().max(1))) {
+            *z = row.iter().zip(u).zip(&self.centre).map(|((l, u), c)| l * (u - c)).sum();
+        }
     }
 
     /// A score in u becomes a score in z: Lᵀ g (the map is symmetric), into `out`.
@@ -125,19 +153,27 @@ impl Whitening {
     /// Whitened copy of a cloud.
     pub fn whiten_cloud(&self, cloud: &Cloud) -> Cloud {
         let mut out = Cloud::zeros(cloud.count(), cloud.dim());
-        for (from, to) in cloud.points().zip(out.points_mut()) {
-            self.whiten(from, to);
-        }
+        self.whiten_cloud_into(cloud, &mut out);
         out
+    }
+
+    /// Whitened copy of a cloud, into `out`, which takes its size.
+    pub fn whiten_cloud_into(&self, cloud: &Cloud, out: &mut Cloud) {
+        out.resize(cloud.count());
+        cloud.points().zip(out.points_mut()).for_each(|(from, to)| self.whiten(from, to));
     }
 
     /// Whitened copy of scores.
     pub fn whiten_scores(&self, scores: &Cloud) -> Cloud {
         let mut out = Cloud::zeros(scores.count(), scores.dim());
-        for (from, to) in scores.points().zip(out.points_mut()) {
-            self.whiten_score(from, to);
-        }
+        self.whiten_scores_into(scores, &mut out);
         out
+    }
+
+    /// Whitened copy of scores, into `out`, which takes its size.
+    pub fn whiten_scores_into(&self, scores: &Cloud, out: &mut Cloud) {
+        out.resize(scores.count());
+        scores.points().zip(out.points_mut()).for_each(|(from, to)| self.whiten_score(from, to));
     }
 }
 
