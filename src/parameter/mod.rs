@@ -5,8 +5,10 @@
 
 mod bijector;
 mod layout;
+mod monotone;
 mod prior;
 
 pub use bijector::Bijector;
 pub use layout::{Layout, Parameter};
+pub use monotone::{MapPoint, MonotoneMap};
 pub use prior::{Prior, PriorError};
