@@ -1,8 +1,10 @@
 //! Maxima of a log density by L-BFGS from several starts.
 
 use super::line_search::WolfeSearch;
+use super::path::{Path, Recorder};
 use crate::density::LogDensity;
 use crate::{Error, Result};
+use argmin::core::observers::ObserverMode;
 use argmin::core::{CostFunction, Executor, Gradient, State};
 use argmin::solver::quasinewton::LBFGS;
 use rayon::prelude::*;
@@ -20,11 +22,44 @@ pub struct MaximumSettings {
     pub value_tolerance: f64,
     /// Set from elsewhere to stop with the best point so far.
     pub interrupt: Option<Arc<AtomicBool>>,
+    /// Maxima that are known already: a climb that comes close to one of them stops.
+    pub known: Vec<Basin>,
+}
+
+/// The neighbourhood of a known maximum, where the log density is about value − ½ (z − ẑ)ᵀH(z − ẑ).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Basin {
+    /// ẑ, length d.
+    pub point: Vec<f64>,
+    /// Log density at ẑ.
+    pub value: f64,
+    /// H, d×d, row by row.
+    pub precision: Vec<f64>,
+}
+
+impl Basin {
+    /// Whether a point with this log density lies where the maximum's own mass lies and is no better than the
+    /// quadratic says there.
+    fn holds(&self, z: &[f64], value: f64) -> bool {
+        let d = z.len();
+        let mut distance = 0.0;
+        for (i, row) in self.precision.chunks(d.max(1)).enumerate() {
+            let product: f64 = row.iter().zip(z).zip(&self.point).map(|((h, z), m)| h * (z - m)).sum();
+            distance += product * (z[i] - self.point[i]);
+        }
+        distance <= (d as f64).max(4.0) && (value - (self.value - 0.5 * distance)).abs() < 1.0
+    }
 }
 
 impl Default for MaximumSettings {
     fn default() -> Self {
-        Self { iterations: 500, gradient_tolerance: 1e-5, value_tolerance: 1e-9, interrupt: None }
+        Self {
+            iterations: 500,
+            gradient_tolerance: 1e-5,
+            value_tolerance: 1e-9,
+            interrupt: None,
+            known: Vec::new(),
+        }
     }
 }
 
@@ -43,6 +78,8 @@ pub struct Optimum {
     pub trace: Vec<f64>,
     /// Place of its start among the starts.
     pub start: usize,
+    /// Whether the climb stopped because it came close to a known maximum.
+    pub joined: bool,
 }
 
 /// Pairs that L-BFGS remembers.
@@ -54,6 +91,7 @@ struct Cost<'a, D: LogDensity> {
     target: &'a D,
     memory: &'a Mutex<Memory<D::Workspace>>,
     interrupt: Option<&'a AtomicBool>,
+    known: &'a [Basin],
 }
 
 struct Memory<W> {
@@ -70,6 +108,9 @@ impl<D: LogDensity> Cost<'_, D> {
         let mut guard = self.memory.lock().map_err(|_| argmin::core::Error::msg("poisoned"))?;
         let memory = &mut *guard;
         if memory.point != z {
+            if memory.best.joined {
+                return Err(argmin::core::Error::msg("joined a known maximum"));
+            }
             if self.interrupt.is_some_and(|flag| flag.load(Ordering::Relaxed)) {
                 return Err(argmin::core::Error::msg("interrupted"));
             }
@@ -83,6 +124,7 @@ impl<D: LogDensity> Cost<'_, D> {
                         memory.best.gradient_norm = norm(&memory.score);
                         memory.best.point.clear();
                         memory.best.point.extend_from_slice(z);
+                        memory.best.joined = self.known.iter().any(|basin| basin.holds(z, value));
                     }
                     memory.best.trace.push(memory.best.value);
                 }
@@ -122,34 +164,56 @@ pub fn maximise_from<D: LogDensity>(
     start: &[f64],
     settings: &MaximumSettings,
 ) -> Result<Optimum> {
+    climb(target, start, settings).map(|(optimum, _)| optimum)
+}
+
+/// As [`maximise_from`], with the way there.
+pub(super) fn climb<D: LogDensity>(
+    target: &D,
+    start: &[f64],
+    settings: &MaximumSettings,
+) -> Result<(Optimum, Path)> {
     let mut workspace = target.workspace();
     let mut score = vec![0.0; start.len()];
     let value = target.evaluate(start, &mut score, &mut workspace)?;
     let gradient_norm = norm(&score);
-    let best =
-        Optimum { point: start.to_vec(), value, gradient_norm, iterations: 0, trace: vec![value], start: 0 };
+    let best = Optimum {
+        point: start.to_vec(),
+        value,
+        gradient_norm,
+        iterations: 0,
+        trace: vec![value],
+        start: 0,
+        joined: false,
+    };
+    let path = Path::new(start, &score);
     if start.is_empty() || gradient_norm < settings.gradient_tolerance {
-        return Ok(best);
+        return Ok((best, path));
     }
+    let path = Arc::new(Mutex::new(path));
     let memory = Mutex::new(Memory { workspace, point: start.to_vec(), value, score, best, fatal: None });
     let internal = |e: argmin::core::Error| Error::Invalid(format!("L-BFGS: {e}"));
     let solver = LBFGS::new(WolfeSearch::new(), MEMORY)
         .with_tolerance_grad(settings.gradient_tolerance)
         .and_then(|s| s.with_tolerance_cost(settings.value_tolerance * (1.0 + value.abs())))
         .map_err(internal)?;
-    let result =
-        Executor::new(Cost { target, memory: &memory, interrupt: settings.interrupt.as_deref() }, solver)
-            // The solver's own first evaluation is answered from memory.
-            .configure(|state| state.param(start.to_vec()).max_iters(settings.iterations as u64))
-            .ctrlc(false)
-            .run();
+    let result = Executor::new(
+        Cost { target, memory: &memory, interrupt: settings.interrupt.as_deref(), known: &settings.known },
+        solver,
+    )
+    // The solver's own first evaluation is answered from memory.
+    .configure(|state| state.param(start.to_vec()).max_iters(settings.iterations as u64))
+    .add_observer(Recorder(Arc::clone(&path)), ObserverMode::Always)
+    .ctrlc(false)
+    .run();
     // A line search that finds no improvement ends the climb; the best point is remembered either way.
     let iterations = result.map_or(0, |r| r.state.get_iter() as usize);
     let memory = memory.into_inner().map_err(|_| Error::Invalid("L-BFGS: poisoned".into()))?;
-    match memory.fatal {
-        Some(error) => Err(error),
-        None => Ok(Optimum { iterations, ..memory.best }),
+    if let Some(error) = memory.fatal {
+        return Err(error);
     }
+    let path = path.lock().map_err(|_| Error::Invalid("L-BFGS: poisoned".into()))?.clone();
+    Ok((Optimum { iterations, ..memory.best }, path))
 }
 
 fn norm(vector: &[f64]) -> f64 {
@@ -239,6 +303,19 @@ mod tests {
         let optima = maximise(&target, &[vec![-3.0, 0.0], vec![0.0, 0.0]], &settings).unwrap();
         assert_eq!((optima.len(), optima[0].start), (1, 1));
         assert!(maximise(&target, &[vec![-3.0, 0.0]], &settings).unwrap_err().is_recoverable());
+    }
+
+    #[test]
+    fn a_climb_stops_where_it_joins_a_known_maximum() {
+        let target = Rosenbrock(AtomicUsize::new(0));
+        let known =
+            vec![Basin { point: vec![1.0, 1.0], value: 0.0, precision: vec![802.0, -400.0, -400.0, 200.0] }];
+        let settings = MaximumSettings { known, ..MaximumSettings::default() };
+        let found = maximise_from(&target, &[-1.2, 1.0], &settings).unwrap();
+        assert!(found.joined && found.point[0] > 0.2, "{found:?}");
+        let joined = target.0.swap(0, Ordering::Relaxed);
+        maximise_from(&target, &[-1.2, 1.0], &MaximumSettings::default()).unwrap();
+        assert!(joined < target.0.load(Ordering::Relaxed) - 3);
     }
 
     #[test]
