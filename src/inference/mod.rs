@@ -1,10 +1,35 @@
 //! Inference methods: from a [`LogDensity`](crate::density::LogDensity) to draws with weights.
 
+mod advi;
+mod chain;
+mod chains;
 mod curvature;
+mod elbo;
+mod evidence;
+mod gaussian;
+mod inverse_hessian;
+mod laplace;
 mod line_search;
 mod maximum;
+mod mode;
+mod nuts;
+mod path;
+mod pathfinder;
+mod share;
 mod svgd;
+mod warped;
 
+pub use advi::{AdviFit, AdviSettings, advi};
+pub use chain::ChainReport;
+pub use chains::{ChainDiagnostics, ess_bulk, ess_mean, ess_tail, r_hat};
 pub use curvature::{log_evidence, negative_hessian};
-pub use maximum::{MaximumSettings, Optimum, maximise, maximise_from};
-pub use svgd::{SteinPreset, SvgdFit, SvgdSettings, svgd};
+pub use elbo::{Elbo, ElboReport};
+pub use evidence::log_mass;
+pub use gaussian::VariationalFamily;
+pub use laplace::{LaplaceFit, LaplaceSettings, laplace};
+pub use maximum::{Basin, MaximumSettings, Optimum, maximise, maximise_from};
+pub use mode::{Mode, best_mode, modes};
+pub use nuts::{NutsFit, NutsSettings, nuts};
+pub use pathfinder::{PathfinderFit, PathfinderSettings, pathfinder};
+pub use svgd::{ModeSummary, PolishSummary, SteinPreset, SvgdFit, SvgdSettings, svgd};
+pub use warped::{Warped, WarpedWorkspace};
