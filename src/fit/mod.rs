@@ -1,31 +1,41 @@
 //! From a dataset to a fitted model in one call: scaling, kernel, model, inference.
 
+mod chains;
+mod climb;
+mod found;
+mod gaussian;
 mod options;
+mod particles;
 mod starts;
 
 pub use options::{FitOptions, Method};
 
 use crate::dataset::{Dataset, Standardisation};
-use crate::inference::{MaximumSettings, Optimum, SteinPreset, SvgdSettings, maximise, maximise_from, svgd};
+use crate::inference::{
+    ChainDiagnostics, Elbo, ElboReport, MaximumSettings, ModeSummary, PolishSummary, maximise_from,
+};
 use crate::kernel::{InputColumns, KernelExpression};
 use crate::linalg::in_parallel;
 use crate::model::{Criterion, Exact, Model, Target};
 use crate::parameter::Layout;
-use crate::posterior::{Details, FittedModel, Posterior};
-use crate::stein::{Observer, SteinDiagnostics, Stop, Trace};
+use crate::posterior::{Details, FittedModel};
+use crate::stein::{Observer, SteinDiagnostics, Trace};
 use crate::{Error, Result};
 use faer::Par;
+use found::Found;
 
 /// A fitted model and how it came about.
 #[derive(Debug)]
 pub struct Fit {
     /// The model.
     pub model: FittedModel,
-    /// SVGD's iterations; empty for point estimates.
+    /// SVGD's iterations; empty for other methods.
     pub trace: Trace,
     /// Log density of the best point after each evaluation, for point estimates.
     pub climb: Vec<f64>,
-    /// Iterations done.
+    /// The evidence lower bound at each iteration, for variational inference.
+    pub bounds: Vec<ElboReport>,
+    /// Iterations done; for NUTS the draws a chain, tuning included.
     pub iterations: usize,
     /// Evaluations of value and score, those of mode search and Hessian included.
     pub evaluations: usize,
@@ -33,10 +43,18 @@ pub struct Fit {
     pub failed_evaluations: usize,
     /// Largest relative jitter needed.
     pub max_jitter: f64,
-    /// Log density at the final point, or its mean over the particles.
+    /// Log density at the final point (for Laplace's approximation: the mode), or its mean over particles or draws.
     pub objective: f64,
-    /// What scores say about the final particles; `None` for point estimates.
+    /// What scores say about the final particles; `None` for other methods than SVGD.
     pub diagnostics: Option<SteinDiagnostics>,
+    /// What the chains say about themselves, for NUTS.
+    pub chains: Option<ChainDiagnostics>,
+    /// The modes that SVGD found, heaviest first.
+    pub modes: Vec<ModeSummary>,
+    /// The Metropolis-adjusted polish of SVGD.
+    pub polish: Option<PolishSummary>,
+    /// The evidence lower bound at the end, for variational inference.
+    pub elbo: Option<Elbo>,
     /// Whether it was stopped before its time.
     pub interrupted: bool,
     /// What the user should know.
@@ -112,7 +130,7 @@ pub fn build(dataset: &Dataset, options: &FitOptions) -> Result<(Exact, Details)
 /// Errors of [`build`]; failures of inference where no start works or most particles fail.
 pub fn fit(dataset: &Dataset, options: &FitOptions, observer: &mut dyn Observer) -> Result<Fit> {
     if options.particles == 0 {
-        return Err(Error::Invalid("SVGD needs at least one particle".into()));
+        return Err(Error::Invalid("a fit needs at least one particle".into()));
     }
     if dataset.rows() < 2 {
         return Err(Error::Invalid(format!("a fit needs at least two rows, found {}", dataset.rows())));
@@ -120,7 +138,7 @@ pub fn fit(dataset: &Dataset, options: &FitOptions, observer: &mut dyn Observer)
     let (model, details) = build(dataset, options)?;
     let criterion = match options.method {
         Method::Ml => Criterion::LogMarginalLikelihood,
-        Method::Map | Method::Svgd => Criterion::LogDensity,
+        Method::Map | Method::Svgd | Method::Laplace | Method::Advi | Method::Nuts => Criterion::LogDensity,
     };
     let restarts = options.restarts.unwrap_or(match dataset.rows() {
         0..=500 => 5,
@@ -128,7 +146,13 @@ pub fn fit(dataset: &Dataset, options: &FitOptions, observer: &mut dyn Observer)
         _ => 1,
     });
     let mut starts = starts::around(model.layout(), 1 + restarts, options.seed);
-    let sequential = options.method == Method::Svgd && options.particles > 1 || starts.len() > 1;
+    // Many points at a time, each sequential, or one point at a time in parallel.
+    let one_point = match options.method {
+        Method::Map | Method::Ml => true,
+        Method::Svgd => options.particles == 1,
+        Method::Laplace | Method::Advi | Method::Nuts => false,
+    };
+    let sequential = !one_point || starts.len() > 1;
     let par = if sequential { Par::Seq } else { in_parallel() };
     let target = Target::new(&model, criterion)?.with_parallelism(par);
     let maximum = MaximumSettings { interrupt: options.interrupt.clone(), ..MaximumSettings::default() };
@@ -145,8 +169,14 @@ pub fn fit(dataset: &Dataset, options: &FitOptions, observer: &mut dyn Observer)
         Found::nothing_to_infer()?
     } else {
         match options.method {
-            Method::Ml | Method::Map => climb(&model, &target, &starts, &maximum, options.method)?,
-            Method::Svgd => move_particles(&model, &target, &starts, maximum, options, observer)?,
+            Method::Ml | Method::Map => climb::climb(&model, &target, &starts, &maximum, options.method)?,
+            Method::Svgd => particles::move_particles(&model, &target, &starts, maximum, options, observer)?,
+            Method::Laplace => gaussian::laplace(&target, &starts, maximum, options)?,
+            Method::Advi => gaussian::advi(&target, &starts, maximum, options, observer)?,
+            Method::Nuts => {
+                let coordinates = model.layout().gaussian_coordinates();
+                chains::nuts(&target, coordinates, &starts, maximum, options, observer)?
+            }
         }
     };
     let (before, failed_before) = first_climb.unwrap_or_default();
@@ -164,149 +194,18 @@ pub fn fit(dataset: &Dataset, options: &FitOptions, observer: &mut dyn Observer)
         model: FittedModel::new(model, found.posterior, details)?,
         trace: found.trace,
         climb: found.climb,
+        bounds: found.bounds,
         iterations: found.iterations,
         evaluations,
         failed_evaluations,
         max_jitter,
         objective: found.objective,
         diagnostics: found.diagnostics,
+        chains: found.chains,
+        modes: found.modes,
+        polish: found.polish,
+        elbo: found.elbo,
         interrupted,
-        notices,
-    })
-}
-
-/// What an inference method found.
-struct Found {
-    posterior: Posterior,
-    trace: Trace,
-    climb: Vec<f64>,
-    iterations: usize,
-    objective: f64,
-    diagnostics: Option<SteinDiagnostics>,
-    interrupted: bool,
-    notices: Vec<String>,
-}
-
-impl Found {
-    fn point(optimum: Optimum, notices: Vec<String>) -> Result<Self> {
-        Ok(Self {
-            posterior: Posterior::point(&optimum.point)?,
-            trace: Vec::new(),
-            climb: optimum.trace,
-            iterations: optimum.iterations,
-            objective: optimum.value,
-            diagnostics: None,
-            interrupted: false,
-            notices,
-        })
-    }
-
-    fn nothing_to_infer() -> Result<Self> {
-        let optimum = Optimum {
-            point: Vec::new(),
-            value: f64::NAN,
-            gradient_norm: 0.0,
-            iterations: 0,
-            trace: Vec::new(),
-            start: 0,
-        };
-        Self::point(optimum, vec!["every parameter is fixed: there was nothing to infer".into()])
-    }
-}
-
-/// Noise variances below this, on the model's scale, reproduce the training targets: ten times the floor.
-const INTERPOLATES: f64 = 1e-5;
-
-fn climb(
-    model: &Exact,
-    target: &Target<'_, Exact>,
-    starts: &[Vec<f64>],
-    settings: &MaximumSettings,
-    method: Method,
-) -> Result<Found> {
-    let optima = maximise(target, starts, settings)?;
-    let mut notices = Vec::new();
-    // Maximum likelihood has optima without noise that interpolate the training rows and predict nothing; a
-    // posterior has its priors against them.
-    let noise = model.layout().index("likelihood.variance").unwrap_or(0);
-    let mut theta = vec![0.0; model.layout().parameters().len()];
-    let mut interpolates = |optimum: &Optimum| {
-        model.layout().constrain(&optimum.point, &mut theta);
-        method == Method::Ml && theta[noise] < INTERPOLATES
-    };
-    let pick = optima.iter().position(|o| !interpolates(o)).unwrap_or(0);
-    if pick > 0 {
-        notices.push(format!(
-            "{pick} of {} maxima had a higher likelihood but no noise at all (they interpolate the training rows); \
-             they were set aside",
-            optima.len()
-        ));
-    }
-    match optima.into_iter().nth(pick) {
-        Some(optimum) => Found::point(optimum, notices),
-        None => Err(Error::Invalid("there is no start to climb from".into())),
-    }
-}
-
-fn move_particles(
-    model: &Exact,
-    target: &Target<'_, Exact>,
-    starts: &[Vec<f64>],
-    maximum: MaximumSettings,
-    options: &FitOptions,
-    observer: &mut dyn Observer,
-) -> Result<Found> {
-    let mut settings = match options.preset {
-        SteinPreset::Default => SvgdSettings::new(options.particles),
-        SteinPreset::Paper => SvgdSettings::paper(options.particles),
-    };
-    settings.maximum = maximum;
-    settings.engine.seed = options.seed;
-    if let Some(iterations) = options.iterations {
-        settings.engine.iterations = iterations;
-    }
-    if let Some(rate) = options.learning_rate {
-        settings.engine.learning_rate = rate;
-    }
-    let from_prior;
-    let starts = match options.preset {
-        SteinPreset::Default => starts,
-        SteinPreset::Paper => {
-            from_prior = starts::from_prior(model.layout(), options.particles, options.seed)?;
-            &from_prior
-        }
-    };
-    let fit = svgd(target, starts, &settings, observer)?;
-    let (count, dim) = (options.particles, model.layout().dim());
-    let mut notices = Vec::new();
-    let ratio = fit.diagnostics.stein_ratio;
-    if count > 1 && !(-1.0..10.0).contains(&ratio) {
-        notices.push(format!(
-            "the particles have diverged (Stein ratio {ratio:.1e}): use a smaller learning rate than {}",
-            settings.engine.learning_rate
-        ));
-    } else if count > 1 && ratio < 0.7 {
-        let more = if count <= dim + 1 {
-            format!("{count} particles cannot fill {dim} dimensions: use --particles {} or more", dim + 2)
-        } else {
-            "use more particles or iterations".to_string()
-        };
-        notices
-            .push(format!("the particles spread less than the posterior (Stein ratio {ratio:.2}): {more}"));
-    } else if ratio > 1.4 {
-        notices.push(format!(
-            "the particles have not come to rest (Stein ratio {ratio:.2}): use more iterations"
-        ));
-    }
-    let mean = fit.outcome.log_densities.iter().sum::<f64>() / count as f64;
-    Ok(Found {
-        posterior: Posterior::new(fit.outcome.particles)?,
-        iterations: fit.outcome.trace.len(),
-        trace: fit.outcome.trace,
-        climb: Vec::new(),
-        objective: mean,
-        diagnostics: Some(fit.diagnostics),
-        interrupted: fit.outcome.stop == Stop::Interrupted,
         notices,
     })
 }

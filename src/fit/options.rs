@@ -1,6 +1,6 @@
 //! What a fit may be told.
 
-use crate::inference::SteinPreset;
+use crate::inference::{SteinPreset, VariationalFamily};
 use crate::kernel::KernelExpression;
 use crate::mean::Mean;
 use crate::parameter::Prior;
@@ -17,6 +17,12 @@ pub enum Method {
     Map,
     /// Maximum marginal likelihood.
     Ml,
+    /// Draws from Laplace's approximation: the Gaussian at the mode.
+    Laplace,
+    /// Draws from the Gaussian with the largest evidence lower bound.
+    Advi,
+    /// Markov chains by the No-U-Turn Sampler.
+    Nuts,
 }
 
 impl Method {
@@ -26,6 +32,9 @@ impl Method {
             Method::Svgd => "svgd",
             Method::Map => "map",
             Method::Ml => "ml",
+            Method::Laplace => "laplace",
+            Method::Advi => "advi",
+            Method::Nuts => "nuts",
         }
     }
 }
@@ -41,12 +50,26 @@ pub struct FitOptions {
     pub method: Method,
     /// Settings of SVGD.
     pub preset: SteinPreset,
-    /// Number of particles.
+    /// Number of particles of SVGD, and of draws from the Gaussian of Laplace's approximation or variational inference.
     pub particles: usize,
-    /// Number of iterations; that of the preset where absent.
+    /// Number of iterations of SVGD or variational inference; that of the method or preset where absent.
     pub iterations: Option<usize>,
-    /// Step size; that of the preset where absent.
+    /// Step size of SVGD or variational inference; that of the method or preset where absent.
     pub learning_rate: Option<f64>,
+    /// Which Gaussians variational inference allows.
+    pub family: VariationalFamily,
+    /// Chains of NUTS.
+    pub chains: usize,
+    /// Draws a chain of NUTS while it tunes.
+    pub tune: usize,
+    /// Draws a chain of NUTS after tuning.
+    pub draws: usize,
+    /// Draws of NUTS that the posterior keeps, evenly thinned from all chains.
+    pub keep: usize,
+    /// Acceptance that NUTS aims at.
+    pub target_accept: f64,
+    /// Metropolis-adjusted trajectories after SVGD; those of the preset where absent, none where zero.
+    pub polish: Option<usize>,
     /// Random starts besides the given one; by the number of rows where absent.
     pub restarts: Option<usize>,
     /// Seed of everything random.
@@ -75,6 +98,13 @@ impl Default for FitOptions {
             particles: 20,
             iterations: None,
             learning_rate: None,
+            family: VariationalFamily::FullRank,
+            chains: 4,
+            tune: 500,
+            draws: 1000,
+            keep: 1000,
+            target_accept: 0.8,
+            polish: None,
             restarts: None,
             seed: 0,
             standardise: true,

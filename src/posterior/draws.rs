@@ -41,8 +41,8 @@ impl Posterior {
         if weights.iter().any(|w| w.is_nan() || *w < 0.0) || !(total > 0.0 && total.is_finite()) {
             return Err(Error::Invalid("weights must not be negative and must not all be zero".into()));
         }
-        // Weights that sum to 1 already stay bit for bit: a file must give back what was put in.
-        if total != 1.0 {
+        // Weights that sum to 1 but for rounding stay bit for bit: a file must give back what was put in.
+        if (total - 1.0).abs() > 1e-12 {
             weights.iter_mut().for_each(|w| *w /= total);
         }
         Ok(Self { draws, weights })

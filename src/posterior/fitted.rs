@@ -2,7 +2,7 @@
 
 use super::{Metrics, MixtureTable, ParameterSummary, Posterior, PredictionKind, Predictor};
 use crate::dataset::Standardisation;
-use crate::kernel::KernelExpression;
+use crate::kernel::{Kernel, KernelExpression};
 use crate::model::{Exact, Model};
 use crate::{Error, Result};
 use faer::{Mat, MatRef};
@@ -109,6 +109,21 @@ impl FittedModel {
         self.posterior.summary(self.model.layout())
     }
 
+    /// Name of the input that a parameter with an index belongs to, such as `kernel.lengthscales[2]` or
+    /// `mean.weights[2]`; `None` for parameters of no one input.
+    pub fn input_of(&self, path: &str) -> Option<&str> {
+        let index: usize = path.strip_suffix(']')?.rsplit_once('[')?.1.parse().ok()?;
+        let column = if path.starts_with("mean.") {
+            index
+        } else {
+            let leaf = path.strip_prefix("kernel.")?.rsplit_once('.').map_or("", |(leaf, _)| leaf);
+            // A sum's or product's columns are sorted; a leaf's are in the order of its lengthscales.
+            let Kernel::Leaf(leaf) = self.model.kernel().at(leaf)? else { return None };
+            *leaf.columns().get(index)?
+        };
+        self.details.input_names.get(column).map(String::as_str)
+    }
+
     fn standardised(&self, x: MatRef<'_, f64>) -> Result<Mat<f64>> {
         let (expected, found) = (self.model.x().ncols(), x.ncols());
         if expected != found {
@@ -128,4 +143,30 @@ pub fn quantile_columns(predictions: &MixtureTable, levels: &[f64]) -> Vec<Vec<f
             (0..predictions.rows()).into_par_iter().map(|i| predictions.row(i).quantile(*level)).collect()
         })
         .collect()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use crate::dataset::Dataset;
+    use crate::fit::{FitOptions, Method, fit};
+    use crate::mean::Mean;
+
+    #[test]
+    fn a_parameter_with_an_index_belongs_to_its_kernels_column() {
+        let x = faer::Mat::from_fn(6, 3, |i, d| (i as f64 + 0.7 * d as f64).sin());
+        let mut dataset = Dataset::new(x, (0..6).map(|i| f64::from(i % 4)).collect()).unwrap();
+        dataset.input_names = ["a", "b", "c"].map(str::to_owned).to_vec();
+        let kernel = Some("rbf(a) + matern32(c, b)".parse().unwrap());
+        let options = FitOptions { kernel, mean: Mean::Linear, method: Method::Map, ..FitOptions::default() };
+        let model = fit(&dataset, &options, &mut ()).unwrap().model;
+        assert_eq!(model.input_of("kernel.0.lengthscales[0]"), Some("a"));
+        assert_eq!(model.input_of("kernel.1.lengthscales[0]"), Some("c"));
+        assert_eq!(model.input_of("kernel.1.lengthscales[1]"), Some("b"));
+        assert_eq!(model.input_of("mean.weights[2]"), Some("c"));
+        for none in ["kernel.1.variance", "kernel.1.lengthscales[2]", "likelihood.variance", "mean.constant"]
+        {
+            assert_eq!(model.input_of(none), None, "{none}");
+        }
+    }
 }
