@@ -37,6 +37,7 @@ pub mod linalg;
 pub mod mean;
 pub mod model;
 pub mod parameter;
+pub mod playground;
 pub mod posterior;
 #[cfg(feature = "report")]
 pub mod report;

@@ -12,6 +12,17 @@ use tempfile::TempDir;
 /// Few particles, few iterations: these tests are about the program, not about the posterior.
 const QUICK: &str = "--particles 4 --iterations 5";
 
+/// Each method with as little work.
+const METHODS: [&str; 7] = [
+    "svgd --particles 4 --iterations 5",
+    "svgd --stein paper --particles 4 --iterations 5",
+    "map",
+    "ml",
+    "laplace --particles 4",
+    "advi --particles 4 --iterations 5",
+    "nuts --chains 2 --tune 20 --draws 10",
+];
+
 /// A folder that is gone after the test; commands run in it.
 struct Folder(TempDir);
 
@@ -151,6 +162,15 @@ fn a_wrong_command_line_is_status_2_and_names_the_argument() {
     }
     fit("--learning-rate nan", "--learning-rate");
     fit("--method magic", "--method|svgd");
+    fit("--method map --polish 3", "--polish|svgd|--method map");
+    // What scripts pass to every method is told about.
+    let told = folder.json("fit t.csv --target y --method map --particles 20 --stein paper --quiet");
+    let notices = told["notices"].to_string();
+    assert!(notices.contains("--particles") && notices.contains("--stein is a setting of svgd"), "{notices}");
+    fit("--chains 4", "--chains|nuts|--method svgd");
+    fit("--method advi --draws 20", "--draws|nuts|--method advi");
+    fit("--advi mean-field", "--advi|advi|--method svgd");
+    fit("--method nuts --target-accept 1.5", "--target-accept|1.5");
     fit("--likelihood magic", "--likelihood|gaussian");
     fit("--prior kernel.variance=gamma(1", "gamma(1|missing `)`");
     fit("--prior kernel.variance=magic(1)", "magic(1)|half-cauchy");
@@ -243,17 +263,56 @@ fn json_is_one_object_with_the_documented_keys_and_notices_go_elsewhere() {
     let numbers = "/rows/train /rows/test /particles /iterations /evaluations /seconds/load /seconds/fit \
         /seconds/predict /test/log_likelihood /test/log_likelihood_standardised /test/rmse /test/rmse_standardised \
         /test/mae /test/crps /test/coverage/50 /test/coverage/90 /test/coverage/95 /diagnostics/stein_ratio \
-        /diagnostics/ksd /diagnostics/failed_evaluations /diagnostics/max_jitter /parameters/0/mean \
+        /diagnostics/ksd /diagnostics/stein_ratio_se /diagnostics/effective_neighbours /diagnostics/failed_evaluations /diagnostics/max_jitter /parameters/0/mean \
         /parameters/0/sd /parameters/0/q05 /parameters/0/q50 /parameters/0/q95";
     for key in numbers.split_whitespace() {
         assert!(fit.pointer(key).is_some_and(Value::is_number), "{key}: {:?}", fit.pointer(key));
     }
-    for key in ["/model", "/method", "/kernel", "/parameters/0/path"] {
+    let texts = "/model /method /kernel /parameters/0/path /diagnostics/verdict /diagnostics/explanation \
+        /diagnostics/advice";
+    for key in texts.split_whitespace() {
         assert!(fit.pointer(key).is_some_and(Value::is_string), "{key}: {:?}", fit.pointer(key));
     }
     assert_eq!(fit["interrupted"], false);
     assert_eq!(fit["rows"], json!({"train": 117, "test": 50}));
     assert_eq!(folder.run(&format!("{line} --quiet")).2, "");
+}
+
+#[test]
+fn chains_and_bounds_are_in_the_diagnostics_and_bad_chains_say_what_to_do() {
+    let folder = Folder::new();
+    folder.write("t.csv", small_table());
+    let fit = |settings: &str| folder.json(&format!("fit t.csv --target y --method {settings}"));
+    let nuts = fit("nuts --chains 2 --tune 50 --draws 20 --keep 30");
+    let chains = &nuts["diagnostics"]["chains"];
+    assert!(chains["count"] == 2 && chains["divergences"].is_u64(), "{nuts}");
+    assert!(["r_hat", "ess_bulk", "ess_tail"].iter().all(|key| chains[key].is_number()), "{nuts}");
+    assert_eq!((nuts["particles"].as_u64(), nuts["iterations"].as_u64()), (Some(30), Some(70)));
+    assert!(nuts["notices"].to_string().contains("use --draws"), "{nuts}");
+    for family in ["mean-field", "full-rank"] {
+        let advi = fit(&format!("advi --advi {family} --iterations 40"));
+        let bound = &advi["diagnostics"]["elbo"];
+        assert!(bound["value"].is_number() && bound["standard_error"].is_number(), "{advi}");
+        assert!(advi["notices"].to_string().contains("had not come to rest"), "{advi}");
+    }
+    assert!(fit("map")["diagnostics"].get("chains").is_none());
+}
+
+#[test]
+fn tables_for_people_name_the_inputs_and_give_a_point_estimate_one_value() {
+    let folder = Folder::new();
+    folder.write("t.csv", small_table());
+    let map = folder.text("fit t.csv --target y --method map --out m");
+    assert!(
+        map.contains("kernel.lengthscales[1] (b)") && map.contains("12 training rows, 0 test rows"),
+        "{map}"
+    );
+    let header = |text: &str| text.lines().find(|l| l.starts_with("parameter")).unwrap_or("").to_owned();
+    assert_eq!(header(&map).split_whitespace().collect::<Vec<_>>(), ["parameter", "value"]);
+    let shown = folder.text("show m");
+    assert!(shown.contains("kernel.lengthscales[0] (a)") && shown.contains("12 rows, 1 draw\n"), "{shown}");
+    let nuts = folder.text("fit t.csv --target y --method nuts --chains 1 --tune 1 --draws 2");
+    assert!(header(&nuts).contains("95 %") && nuts.contains("1 chain: R-hat unknown, too short"), "{nuts}");
 }
 
 #[test]
@@ -263,9 +322,9 @@ fn a_saved_model_scores_predicts_and_shows_what_the_fit_did() {
     let rows: Vec<&str> = table.lines().collect();
     folder.write("rows", (0..120).map(|i| format!("{i}\n")).collect::<String>());
     folder.write("test.csv", [&rows[..1], &rows[121..]].concat().join("\n") + "\n");
-    for method in ["svgd", "svgd --stein paper", "map", "ml"] {
+    for method in METHODS {
         let fit = folder.json(&format!(
-            "fit servo.csv --target rise_time_rank --train-rows rows --out m {QUICK} --restarts 1 --method {method}"
+            "fit servo.csv --target rise_time_rank --train-rows rows --out m --restarts 1 --method {method}"
         ));
         let score = folder.json("score m test.csv");
         assert!(
@@ -294,12 +353,13 @@ fn the_seed_decides_the_result_and_the_number_of_threads_does_not() {
     folder.write("rows", (0..1030).step_by(2).map(|i| format!("{i}\n")).collect::<String>());
     let fit = |settings: &str| {
         let fit = folder.json(&format!(
-            "fit concrete.csv --target compressive_strength --train-rows rows --particles 3 --iterations 2 \
-             --restarts 1 --quiet {settings}"
+            "fit concrete.csv --target compressive_strength --train-rows rows --restarts 1 --quiet {settings}"
         ));
         (fit["parameters"].to_string(), fit["test"].to_string(), fit["diagnostics"].to_string())
     };
-    for method in ["svgd", "svgd --stein paper", "map", "ml"] {
+    for method in
+        ["svgd --particles 3 --iterations 2", "svgd --stein paper --particles 3 --iterations 2", "map", "ml"]
+    {
         let once = fit(&format!("--method {method} --seed 3 --threads 1"));
         assert!(once == fit(&format!("--method {method} --seed 3 --threads 2")), "{method}");
         if method.starts_with("svgd") {
@@ -523,4 +583,38 @@ fn an_interrupted_fit_stops_soon_and_writes_what_it_has() {
     let fit: Value = serde_json::from_str(&out).unwrap();
     assert!(fit["interrupted"] == true && fit["test"]["rmse"].is_number(), "{fit}");
     assert_eq!(folder.json("show m")["parameters"].as_array().unwrap().len(), 3);
+}
+
+#[test]
+fn the_playground_sets_the_cloud_beside_the_exact_moments_and_draws_it() {
+    let folder = Folder::new();
+    let line =
+        "stein banana --particles 6 --iterations 8 --plain --start -2,1,0.5 --plot b.svg --frames frames";
+    let text = folder.text(line);
+    assert!(text.contains("3.880") && text.contains("Stein ratio"), "{text}");
+    assert!(folder.read("b.svg").starts_with("<svg "));
+    assert!(folder.path("frames/frame-0008.svg").exists() && !folder.path("frames/frame-0009.svg").exists());
+    let found =
+        folder.json("stein mixture --particles 4 --iterations 5 --mover newton --temperature 0.5 --quiet");
+    assert_eq!((&found["particles"], &found["mover"]), (&json!(4), &json!("newton")));
+    assert!((found["exact_mean"][1].as_f64().unwrap() - 0.1).abs() < 1e-9);
+}
+
+#[test]
+fn the_playground_refuses_rubbish_by_name() {
+    let folder = Folder::new();
+    for (line, said) in [
+        ("stein bananna", "Did you mean `banana`?"),
+        ("stein ring --particles 0", "--particles"),
+        ("stein ring --kernel rfb", "`rbf`"),
+        ("stein ring --mover newtn", "`newton`"),
+        ("stein ring --start 1,2", "x,y,spread"),
+        ("stein ring --temperature -2", "above -1"),
+        ("stein ring --temperature 1e300", "at most 1000"),
+        ("stein ring --plot nowhere/f.svg", "--plot nowhere/f.svg"),
+        ("stein ring --iterations 20000 --frames f", "9999 iterations"),
+    ] {
+        let (status, out, err) = folder.run(line);
+        assert!(status == 2 && out.is_empty() && err.contains(said), "{line}: {status} {err}");
+    }
 }

@@ -521,14 +521,17 @@ fn degenerate_numbers_draw_without_error() {
         };
         check(effects::svg(&effect).unwrap());
         check(
-            fit::svg(&FitCurve {
-                grid: v.clone(),
-                mean: v.clone(),
-                latent: pairs.clone(),
-                train: pairs.clone(),
-                test: pairs,
-                ..Default::default()
-            })
+            fit::svg(
+                &FitCurve {
+                    grid: v.clone(),
+                    mean: v.clone(),
+                    latent: pairs.clone(),
+                    train: pairs.clone(),
+                    test: pairs,
+                    ..Default::default()
+                },
+                "particle",
+            )
             .unwrap(),
         );
     }

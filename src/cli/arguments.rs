@@ -1,10 +1,10 @@
 //! What the command line looks like.
 
-use crate::fit::{FitOptions, Method};
-use crate::inference::SteinPreset;
+use crate::fit::FitOptions;
 use crate::kernel::KernelExpression;
 use crate::mean::Mean;
 use crate::parameter::Prior;
+use crate::playground::{KernelChoice, MoverChoice, StartChoice};
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -30,6 +30,8 @@ pub(crate) enum Command {
     Particles(ParticlesArguments),
     /// Evaluate log density and score at given parameter values.
     Density(Box<DensityArguments>),
+    /// Watch SVGD move particles over a target in the plane.
+    Stein(SteinArguments),
 }
 
 /// Which columns of which table, and what the model is: shared by `fit` and `density`.
@@ -98,18 +100,40 @@ pub(crate) struct FitArguments {
     /// Inference method.
     #[arg(long, value_enum, default_value = "svgd")]
     pub method: MethodArgument,
-    /// Settings of SVGD: the default engine, or the published ones.
-    #[arg(long, value_enum, default_value = "default")]
-    pub stein: SteinArgument,
-    /// Number of particles.
-    #[arg(long, default_value_t = 20, value_name = "J", value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    pub particles: u32,
-    /// Iterations of SVGD.
+    /// Settings of SVGD: the default engine, or the published ones [default: default].
+    #[arg(long, value_enum)]
+    pub stein: Option<SteinArgument>,
+    /// Particles of SVGD; draws from the Gaussian of laplace or advi [default: 20].
+    #[arg(long, value_name = "J", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub particles: Option<u32>,
+    /// Iterations of SVGD or advi.
     #[arg(long, value_name = "T", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     pub iterations: Option<u32>,
-    /// Step size of SVGD.
+    /// Step size of SVGD or advi.
     #[arg(long, value_name = "E", allow_negative_numbers = true)]
     pub learning_rate: Option<f64>,
+    /// Gaussians that advi may choose from [default: full-rank].
+    #[arg(long, value_enum)]
+    pub advi: Option<FamilyArgument>,
+    /// Chains of nuts [default: 4].
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub chains: Option<u32>,
+    /// Draws a chain of nuts while it tunes [default: 500].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub tune: Option<u32>,
+    /// Draws a chain of nuts after tuning [default: 1000].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub draws: Option<u32>,
+    /// Draws of nuts that the model keeps, evenly thinned from all chains [default: 1000].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub keep: Option<u32>,
+    /// Acceptance that nuts aims at; nearer to 1 against divergences [default: 0.8].
+    #[arg(long, value_name = "SHARE", allow_negative_numbers = true, value_parser = parse_fraction)]
+    pub target_accept: Option<f64>,
+    /// Metropolis-adjusted trajectories a particle after SVGD; 0 leaves the particles where SVGD put them [default: as
+    /// many as the states need, 10 to 14; none with --stein paper].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=10_000))]
+    pub polish: Option<u16>,
     /// Random starts besides the given one.
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u16).range(0..=1000))]
     pub restarts: Option<u16>,
@@ -215,6 +239,49 @@ pub(crate) struct DensityArguments {
     pub repeat: u32,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct SteinArguments {
+    /// Target: mixture, banana, funnel, ring, neal (a GP's lengthscale and noise) or bent (with a badly placed start).
+    #[arg(value_parser = parse_toy)]
+    pub target: String,
+    /// Number of particles.
+    #[arg(long, default_value_t = 50, value_name = "J", value_parser = clap::value_parser!(u32).range(1..=2000))]
+    pub particles: u32,
+    /// Iterations.
+    #[arg(long, default_value_t = 200, value_name = "T", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub iterations: u32,
+    /// Kernel: rbf (median/log J), rbf-median, imq, bilinear, coordinatewise, tangent or default (as in fits).
+    #[arg(long, default_value = "rbf", value_parser = parse_named::<KernelChoice>)]
+    pub kernel: KernelChoice,
+    /// What becomes of the force: gradient, newton or quasi-newton.
+    #[arg(long, default_value = "gradient", value_parser = parse_named::<MoverChoice>)]
+    pub mover: MoverChoice,
+    /// Move in the target's own coordinates, without whitening.
+    #[arg(long)]
+    pub plain: bool,
+    /// The repulsion counts 1 + A times; above -1, at most 1000.
+    #[arg(long, default_value_t = 0.0, value_name = "A", allow_negative_numbers = true)]
+    pub temperature: f64,
+    /// Where the particles start: good, bad, or x,y,spread such as 0,-2,0.5; where the target says if absent.
+    #[arg(long, value_name = "START", allow_hyphen_values = true, value_parser = parse_named::<StartChoice>)]
+    pub start: Option<StartChoice>,
+    /// Seed of the start.
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// Where to write a figure of the run.
+    #[arg(long, value_name = "FILE.svg")]
+    pub plot: Option<PathBuf>,
+    /// Folder for one figure an iteration.
+    #[arg(long, value_name = "DIR")]
+    pub frames: Option<PathBuf>,
+    /// Print one JSON object on standard output and nothing else.
+    #[arg(long)]
+    pub json: bool,
+    /// No notices.
+    #[arg(long)]
+    pub quiet: bool,
+}
+
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum MissingArgument {
     /// Refuse the table and count them.
@@ -247,7 +314,7 @@ pub(crate) enum MeanArgument {
     Linear,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum MethodArgument {
     /// Particles by Stein variational gradient descent.
     Svgd,
@@ -255,6 +322,20 @@ pub(crate) enum MethodArgument {
     Map,
     /// Maximum marginal likelihood.
     Ml,
+    /// Draws from the Gaussian at the mode, with the curvature there.
+    Laplace,
+    /// Draws from the Gaussian of variational inference, with the largest evidence lower bound.
+    Advi,
+    /// Markov chains by the No-U-Turn Sampler.
+    Nuts,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum FamilyArgument {
+    /// A variance for each parameter, no correlations.
+    MeanField,
+    /// Any covariance.
+    FullRank,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -285,26 +366,12 @@ impl ModelArguments {
     }
 }
 
-impl FitArguments {
-    /// Options of the library from these arguments.
-    pub(crate) fn options(&self) -> FitOptions {
-        FitOptions {
-            method: match self.method {
-                MethodArgument::Svgd => Method::Svgd,
-                MethodArgument::Map => Method::Map,
-                MethodArgument::Ml => Method::Ml,
-            },
-            preset: match self.stein {
-                SteinArgument::Default => SteinPreset::Default,
-                SteinArgument::Paper => SteinPreset::Paper,
-            },
-            particles: self.particles as usize,
-            iterations: self.iterations.map(|t| t as usize),
-            learning_rate: self.learning_rate,
-            restarts: self.restarts.map(usize::from),
-            ..self.model.options()
-        }
-    }
+fn parse_toy(text: &str) -> Result<String, String> {
+    crate::density::Toy::named(text).map(|toy| toy.name.to_owned()).map_err(|e| e.to_string())
+}
+
+fn parse_named<T: std::str::FromStr<Err = crate::Error>>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|e: crate::Error| e.to_string())
 }
 
 fn parse_kernel(text: &str) -> Result<KernelExpression, String> {

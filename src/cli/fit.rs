@@ -2,12 +2,14 @@
 
 use super::arguments::FitArguments;
 use super::data::{Data, file_name, tell};
-use super::output::{self, number, say, table, use_threads};
+use super::output::{self, counted, number, say, table, use_threads};
 use super::progress::Progress;
 use super::{Failure, Outcome};
 use crate::fit::{Fit, fit};
+use crate::inference::{ChainDiagnostics, Elbo, ModeSummary, PolishSummary};
 use crate::posterior::{Metrics, MixtureTable, ParameterSummary, PredictionKind};
 use crate::report::{self, FitContext};
+use crate::stein::SteinDiagnostics;
 use crate::table::Split;
 use serde::Serialize;
 use std::time::Instant;
@@ -24,7 +26,7 @@ struct Summary {
     particles: usize,
     iterations: usize,
     evaluations: usize,
-    /// Log density of the point estimate, or its mean over the particles.
+    /// Log density of the point estimate or Laplace's mode, or its mean over particles or draws.
     objective: f64,
     interrupted: bool,
     seconds: Seconds,
@@ -50,20 +52,66 @@ struct Seconds {
 
 #[derive(Serialize)]
 struct Diagnostics {
-    /// Absent for a point estimate.
-    stein_ratio: Option<f64>,
-    ksd: Option<f64>,
-    mean_score_z: Option<f64>,
+    #[serde(flatten)]
+    stein: Stein,
+    /// The modes that SVGD found, heaviest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    mode_summaries: Vec<ModeSummary>,
+    /// Of SVGD.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    polish: Option<PolishSummary>,
+    /// Of NUTS.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    chains: Option<Chains>,
+    /// Of variational inference.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    elbo: Option<Elbo>,
     failed_evaluations: usize,
     max_jitter: f64,
 }
 
-pub(super) fn run(arguments: &FitArguments) -> Outcome {
-    if let Some(rate) = arguments.learning_rate
-        && !(rate > 0.0 && rate.is_finite())
-    {
-        return Err(Failure::Usage(format!("--learning-rate must be a positive number, not {rate}")));
+/// What SVGD's particles are worth. What is undefined is null, and so are the first figures of other methods.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Stein {
+    Particles(Box<SteinDiagnostics>),
+    None { stein_ratio: Option<f64>, ksd: Option<f64>, mean_score_z: Option<f64> },
+}
+
+impl Stein {
+    fn new(found: Option<&SteinDiagnostics>) -> Self {
+        match found {
+            Some(found) => Self::Particles(Box::new(found.clone())),
+            None => Self::None { stein_ratio: None, ksd: None, mean_score_z: None },
+        }
     }
+}
+
+/// As [`ChainDiagnostics`], without what is not a number.
+#[derive(Serialize)]
+struct Chains {
+    count: usize,
+    r_hat: Option<f64>,
+    ess_bulk: Option<f64>,
+    ess_tail: Option<f64>,
+    divergences: usize,
+}
+
+impl Chains {
+    fn new(found: &ChainDiagnostics) -> Self {
+        let finite = |value: f64| value.is_finite().then_some(value);
+        Self {
+            count: found.count,
+            r_hat: finite(found.r_hat),
+            ess_bulk: finite(found.ess_bulk),
+            ess_tail: finite(found.ess_tail),
+            divergences: found.divergences,
+        }
+    }
+}
+
+pub(super) fn run(arguments: &FitArguments) -> Outcome {
+    let unused = arguments.check_method()?;
     use_threads(arguments.model.threads)?;
     // Files that cannot be written are better known before hours of work than after.
     check_outputs(arguments)?;
@@ -88,6 +136,7 @@ pub(super) fn run(arguments: &FitArguments) -> Outcome {
     let mut fitted = fitted?;
     let encoding =
         serde_json::to_value(&data.encoding).map_err(|e| Failure::Data(format!("encoding: {e}")))?;
+    fitted.notices.extend(unused);
     fitted.model.set_encoding(encoding);
     tell(&fitted.notices, arguments.model.quiet);
     let fit_seconds = clock.elapsed().as_secs_f64();
@@ -121,7 +170,7 @@ pub(super) fn run(arguments: &FitArguments) -> Outcome {
     if arguments.model.json {
         output::json(&summary)?
     } else {
-        say(&text(&summary))?
+        say(&text(&summary, &fitted))?
     }
     saved?;
     reported
@@ -137,7 +186,11 @@ fn check_outputs(arguments: &FitArguments) -> Outcome {
             *other == *path || other.canonicalize().is_ok_and(|o| path.canonicalize().is_ok_and(|p| o == p))
         };
         if let Some(other) = others.into_iter().find(same) {
-            let text = format!("{}: would overwrite {}", path.display(), other.display());
+            let text = format!(
+                "{}: would overwrite {}, another file of this command: choose another name",
+                path.display(),
+                other.display()
+            );
             return Err(Failure::Usage(text));
         }
         let existed = path.exists();
@@ -160,8 +213,6 @@ fn score(fitted: &Fit, data: &Data) -> Outcome<(Option<MixtureTable>, Option<Met
 
 fn summarise(fitted: &Fit, data: &Data, test: Option<Metrics>, seconds: Seconds) -> Summary {
     let details = fitted.model.details();
-    let diagnostics = fitted.diagnostics.as_ref();
-    let finite = |value: f64| value.is_finite().then_some(value);
     Summary {
         rows: Rows { train: data.train.rows(), test: data.test.as_ref().map_or(0, |(_, y)| y.len()) },
         model: "exact",
@@ -178,9 +229,11 @@ fn summarise(fitted: &Fit, data: &Data, test: Option<Metrics>, seconds: Seconds)
         seconds,
         test,
         diagnostics: Diagnostics {
-            stein_ratio: diagnostics.and_then(|d| finite(d.stein_ratio)),
-            ksd: diagnostics.and_then(|d| finite(d.ksd)),
-            mean_score_z: diagnostics.and_then(|d| finite(d.mean_score_z)),
+            stein: Stein::new(fitted.diagnostics.as_ref()),
+            mode_summaries: fitted.modes.clone(),
+            polish: fitted.polish,
+            chains: fitted.chains.as_ref().map(Chains::new),
+            elbo: fitted.elbo,
             failed_evaluations: fitted.failed_evaluations,
             max_jitter: fitted.max_jitter,
         },
@@ -190,30 +243,44 @@ fn summarise(fitted: &Fit, data: &Data, test: Option<Metrics>, seconds: Seconds)
 }
 
 /// The summary for people.
-fn text(summary: &Summary) -> String {
+fn text(summary: &Summary, fitted: &Fit) -> String {
     let particles = match summary.particles {
         1 => String::new(),
-        count => format!(", {count} particles"),
+        count if summary.method == "svgd" => format!(", {count} particles"),
+        count => format!(", {count} draws"),
     };
     let mut text = format!(
-        "{} ~ GP({}), {} by {}{particles}\n{} training rows, {} test rows; {} iterations, {} evaluations, {:.2} s\n",
+        "{} ~ GP({}), {} by {}{particles}\n{}, {}; {}, {}, {:.2} s\n",
         summary.target,
         summary.kernel,
         summary.model,
         summary.method,
-        summary.rows.train,
-        summary.rows.test,
-        summary.iterations,
-        summary.evaluations,
+        counted(summary.rows.train, "training row"),
+        counted(summary.rows.test, "test row"),
+        counted(summary.iterations, "iteration"),
+        counted(summary.evaluations, "evaluation"),
         summary.seconds.fit,
     );
     if summary.interrupted {
         text += "interrupted: this is what there was at the time\n";
     }
-    if let Some(ratio) = summary.diagnostics.stein_ratio {
-        text += &format!("Stein ratio {ratio:.2} (1: as wide as the posterior)\n");
+    if let Stein::Particles(found) = &summary.diagnostics.stein {
+        text += &format!("{} {}\n", found.explanation, found.advice);
     }
-    text += &format!("\n{}", super::show::summary_table(&summary.parameters));
+    if let Some(polish) = &summary.diagnostics.polish {
+        text += &format!(
+            "polished by Metropolis-adjusted moves, {:.0} % accepted, moments from {}\n",
+            100.0 * polish.acceptance,
+            counted(polish.states, "state")
+        );
+    }
+    if let Some(chains) = &fitted.chains {
+        text += &format!("{}\n", report::chains(chains));
+    }
+    if let Some(bound) = &summary.diagnostics.elbo {
+        text += &format!("evidence lower bound {:.2} ± {:.2}\n", bound.value, bound.standard_error);
+    }
+    text += &format!("\n{}", super::show::summary_table(&fitted.model, &summary.parameters));
     if let Some(test) = &summary.test {
         text += &format!("\n{}", metrics_table(test));
     }

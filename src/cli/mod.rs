@@ -7,10 +7,12 @@ mod arguments;
 mod data;
 mod density;
 mod fit;
+mod method;
 mod output;
 mod predict;
 mod progress;
 mod show;
+mod stein;
 
 use arguments::{Cli, Command};
 use clap::Parser;
@@ -57,6 +59,7 @@ pub fn run() -> ExitCode {
         Command::Show(arguments) => show::show(&arguments),
         Command::Particles(arguments) => show::particles(&arguments),
         Command::Density(arguments) => density::run(&arguments),
+        Command::Stein(arguments) => stein::run(&arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

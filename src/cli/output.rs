@@ -45,6 +45,11 @@ pub(super) fn table(header: &[&str], rows: &[Vec<String>]) -> String {
     text
 }
 
+/// A count with its noun: `1 row`, `2 rows`.
+pub(super) fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
 /// A number with four significant digits.
 pub(super) fn number(value: f64) -> String {
     if value == 0.0 || !value.is_finite() {

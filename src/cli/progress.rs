@@ -1,6 +1,6 @@
 //! Progress on the terminal, and Ctrl-C.
 
-use crate::stein::{IterationReport, Observer};
+use crate::stein::{IterationView, Observer};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -45,15 +45,16 @@ impl Progress {
 }
 
 impl Observer for Progress {
-    fn iteration(&mut self, report: &IterationReport, total: usize) -> ControlFlow<()> {
+    fn iteration(&mut self, view: &IterationView<'_>) -> ControlFlow<()> {
         if !self.moving {
             self.moving = true;
-            self.bar.set_length(total as u64);
+            self.bar.set_length(view.total as u64);
             let style = ProgressStyle::with_template("{bar:24} {pos}/{len}  {msg}  {eta} left");
             if let Ok(style) = style {
                 self.bar.set_style(style);
             }
         }
+        let report = view.report;
         self.bar.set_position(report.iteration as u64);
         let ratio = report.stein_ratio;
         let ratio = if ratio.is_finite() { format!("  Stein ratio {ratio:.2}") } else { String::new() };

@@ -1,7 +1,7 @@
 //! `steingp show` and `steingp particles`.
 
 use super::arguments::{ParticlesArguments, ShowArguments};
-use super::output::{json, number, say, table};
+use super::output::{counted, json, number, say, table};
 use super::{Failure, Outcome};
 use crate::model::Model;
 use crate::posterior::{FittedModel, ParameterSummary};
@@ -60,31 +60,45 @@ pub(super) fn show(arguments: &ShowArguments) -> Outcome {
             let prior = if r.fixed { "fixed".into() } else { r.prior.clone().unwrap_or("none".into()) };
             let s = &r.summary;
             let numbers = [s.mean, s.sd, s.q05, s.q50, s.q95].map(number);
-            [s.path.clone(), r.transform.into(), prior].into_iter().chain(numbers).collect()
+            [named(&fitted, &s.path), r.transform.into(), prior].into_iter().chain(numbers).collect()
         })
         .collect();
     say(&format!(
-        "{} ~ GP({}), {} by {}: {} rows, {} particle(s)\ninputs: {}\n\n{}",
+        "{} ~ GP({}), {} by {}: {}, {}\ninputs: {}\n\n{}",
         shown.target,
         shown.kernel,
         shown.model,
         shown.method,
-        shown.rows,
-        shown.particles,
+        counted(shown.rows, "row"),
+        counted(shown.particles, if shown.method == "svgd" { "particle" } else { "draw" }),
         shown.inputs.join(", "),
         table(&["parameter", "transform", "prior", "mean", "sd", "5 %", "50 %", "95 %"], &rows)
     ))
 }
 
-/// Moments and quantiles of parameters, for people.
-pub(super) fn summary_table(parameters: &[ParameterSummary]) -> String {
-    let rows: Vec<Vec<String>> = parameters
-        .iter()
-        .map(|s| {
-            std::iter::once(s.path.clone()).chain([s.mean, s.sd, s.q05, s.q50, s.q95].map(number)).collect()
-        })
-        .collect();
-    table(&["parameter", "mean", "sd", "5 %", "50 %", "95 %"], &rows)
+/// Moments and quantiles of parameters, for people; the values of a point estimate, which has no spread.
+pub(super) fn summary_table(model: &FittedModel, parameters: &[ParameterSummary]) -> String {
+    let rows = |numbers: fn(&ParameterSummary) -> Vec<f64>| -> Vec<Vec<String>> {
+        let row = |s: &ParameterSummary| {
+            std::iter::once(named(model, &s.path)).chain(numbers(s).into_iter().map(number)).collect()
+        };
+        parameters.iter().map(row).collect()
+    };
+    if model.posterior().count() == 1 {
+        return table(&["parameter", "value"], &rows(|s| vec![s.mean]));
+    }
+    table(
+        &["parameter", "mean", "sd", "5 %", "50 %", "95 %"],
+        &rows(|s| vec![s.mean, s.sd, s.q05, s.q50, s.q95]),
+    )
+}
+
+/// A parameter's path, and the input that it belongs to: `kernel.lengthscales[1] (age)`.
+fn named(model: &FittedModel, path: &str) -> String {
+    match model.input_of(path) {
+        Some(input) => format!("{path} ({input})"),
+        None => path.to_owned(),
+    }
 }
 
 pub(super) fn particles(arguments: &ParticlesArguments) -> Outcome {

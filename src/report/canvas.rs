@@ -88,6 +88,11 @@ fn units(point: Point) -> (i32, i32) {
 }
 
 impl Canvas<'_> {
+    /// A part of this surface, with its own upper left corner: one panel of many.
+    pub fn part(&self, corner: Point, size: (f64, f64)) -> Self {
+        Self { area: self.area.clone().shrink(units(corner), units(size)) }
+    }
+
     pub fn line(&self, points: &[Point], stroke: Stroke) -> Result<()> {
         if points.len() < 2 {
             return Ok(());
@@ -131,6 +136,30 @@ impl Canvas<'_> {
         let style =
             ShapeStyle::from(stroke.colour.mix(stroke.opacity)).stroke_width((stroke.width * UNITS) as u32);
         self.area.draw(&Circle::new(units(centre), radius, style)).map_err(failed)
+    }
+
+    /// An arrow as wide as the stroke, whose head is up to that long (px).
+    pub fn arrow(&self, from: Point, to: Point, head: f64, stroke: Stroke) -> Result<()> {
+        let (dx, dy) = (to.0 - from.0, to.1 - from.1);
+        let length = dx.hypot(dy);
+        if !(length > 0.0 && length.is_finite()) {
+            return Ok(());
+        }
+        let (ux, uy) = (dx / length, dy / length);
+        let head = head.min(0.6 * length);
+        let neck = (to.0 - head * ux, to.1 - head * uy);
+        let beside = |at: Point, off: f64| (at.0 - off * uy, at.1 + off * ux);
+        let (half, wing) = (0.5 * stroke.width.min(0.5 * head), 0.42 * head);
+        let outline = [
+            beside(from, half),
+            beside(neck, half),
+            beside(neck, wing),
+            to,
+            beside(neck, -wing),
+            beside(neck, -half),
+            beside(from, -half),
+        ];
+        self.polygon(&outline, stroke.colour, stroke.opacity)
     }
 
     pub fn text(&self, at: Point, text: &str, size: f64, colour: RGBColor, anchor: Anchor) -> Result<()> {

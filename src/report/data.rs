@@ -12,6 +12,8 @@ pub struct Report {
     pub scores: Vec<Score>,
     /// Notices and warnings.
     pub notices: Vec<Notice>,
+    /// Whether the particles can be trusted.
+    pub trust: Option<Trust>,
     /// The parameter table.
     pub parameters: Vec<ParameterRow>,
     /// One small figure each.
@@ -59,6 +61,17 @@ pub struct Summary {
     pub seconds: Option<f64>,
 }
 
+impl Summary {
+    /// What one of the posterior's points is called: SVGD's are particles, other methods' draws.
+    pub fn point_name(&self) -> &'static str {
+        if self.method.is_empty() || self.method.to_lowercase().contains("svgd") {
+            "particle"
+        } else {
+            "draw"
+        }
+    }
+}
+
 /// How a score is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ScoreFormat {
@@ -99,6 +112,32 @@ pub struct Notice {
     pub severity: Severity,
     /// The sentence.
     pub text: String,
+}
+
+/// What the particles are worth.
+#[derive(Debug, Clone, Default)]
+pub struct Trust {
+    /// How much it matters.
+    pub severity: Severity,
+    /// The verdict in a word or two.
+    pub verdict: String,
+    /// What was seen: a sentence.
+    pub explanation: String,
+    /// What to do: a sentence.
+    pub advice: String,
+    /// The figures behind it.
+    pub figures: Vec<TrustFigure>,
+}
+
+/// A diagnostic and what it should be, as text.
+#[derive(Debug, Clone, Default)]
+pub struct TrustFigure {
+    /// Such as `Stein ratio`.
+    pub name: String,
+    /// What it is.
+    pub found: String,
+    /// What exact draws give.
+    pub exact: String,
 }
 
 /// One line of the parameter table.

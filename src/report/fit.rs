@@ -9,15 +9,16 @@ use super::number;
 use super::style::{BLUE, INK, MAX_POINTS, VERMILLION, WIDE};
 use crate::Result;
 
-/// Data, latent mean, band of the latent function and band of new observations.
+/// Data, latent mean, band of the latent function and band of new observations; `point` is what each thin mean's
+/// parameters are called, such as `particle`.
 ///
 /// # Errors
 /// [`Error::Invalid`](crate::Error::Invalid) where the figure cannot be drawn.
-pub fn svg(fit: &FitCurve) -> Result<String> {
+pub fn svg(fit: &FitCurve, point: &str) -> Result<String> {
     let mean = Stroke::solid(BLUE, 2.2);
     let thin = Stroke::solid(BLUE, 0.9).opacity(0.55);
     canvas::draw(WIDE, &format!("Fit of {} over {}", fit.target, fit.input), |canvas| {
-        let top = legend::draw(canvas, WIDE.0, 0.0, &entries(fit, mean, thin))?;
+        let top = legend::draw(canvas, WIDE.0, 0.0, &entries(fit, mean, thin, point))?;
         let x = Scale::linear(fit.grid.iter().copied().chain(data(fit).map(|p| p.0)), 0.01);
         let frame =
             Frame::draw(canvas, WIDE, top, Axis::new(&fit.input, x), Axis::new(&fit.target, scale(fit)))?;
@@ -42,7 +43,7 @@ pub fn svg(fit: &FitCurve) -> Result<String> {
 }
 
 /// How to read the figure.
-pub fn caption(fit: &FitCurve) -> String {
+pub fn caption(fit: &FitCurve, point: &str) -> String {
     let level = number::percent(fit.level);
     let mut caption = format!("The dark band holds the underlying curve with {level} probability");
     if fit.observation.is_empty() {
@@ -53,8 +54,9 @@ pub fn caption(fit: &FitCurve) -> String {
         ));
     }
     if !fit.particle_means.is_empty() {
-        caption
-            .push_str(" Each thin line is one particle's mean: where they part, the hyperparameters matter.");
+        caption.push_str(&format!(
+            " Each thin line is one {point}'s mean: where they part, the hyperparameters matter."
+        ));
     }
     if fit.train.len() > MAX_POINTS || fit.test.len() > MAX_POINTS {
         caption.push_str(&format!(
@@ -76,7 +78,7 @@ fn data(fit: &FitCurve) -> impl Iterator<Item = &(f64, f64)> {
     fit.train.iter().chain(&fit.test)
 }
 
-fn entries(fit: &FitCurve, mean: Stroke, thin: Stroke) -> Vec<(Mark, String)> {
+fn entries(fit: &FitCurve, mean: Stroke, thin: Stroke, point: &str) -> Vec<(Mark, String)> {
     let level = number::percent(fit.level);
     let mut entries = Vec::new();
     if !fit.train.is_empty() {
@@ -93,7 +95,7 @@ fn entries(fit: &FitCurve, mean: Stroke, thin: Stroke) -> Vec<(Mark, String)> {
         entries.push((Mark::Band(BLUE, 0.13), format!("{level} of observations")));
     }
     if !fit.particle_means.is_empty() {
-        entries.push((Mark::Line(thin), "each particle".to_owned()));
+        entries.push((Mark::Line(thin), format!("each {point}")));
     }
     entries
 }

@@ -1,10 +1,12 @@
 //! A report's contents from a fit.
 
 use super::data::{
-    Calibration, CalibrationKind, CalibrationPoint, Effect, FitCurve, Notice, Observed, ObservedPoint,
-    ParameterParticles, ParameterRow, ParameterValue, Report, Rows, Score, ScoreFormat, Severity, Summary,
-    Support, Trace, TracePoint,
+    Calibration, CalibrationKind, CalibrationPoint, Effect, FitCurve, Observed, ObservedPoint,
+    ParameterParticles, ParameterRow, ParameterValue, Report, Rows, Score, ScoreFormat, Summary, Support,
+    Trace, TracePoint,
 };
+use super::notices::notices;
+use super::trust::from_diagnostics;
 use crate::Result;
 use crate::dataset::Dataset;
 use crate::fit::Fit;
@@ -61,6 +63,11 @@ pub fn from_fit(context: &FitContext<'_>) -> Result<Report> {
         summary: summary(context),
         scores: context.metrics.map(scores).unwrap_or_default(),
         notices: notices(context),
+        trust: context
+            .fit
+            .diagnostics
+            .as_ref()
+            .map(|d| from_diagnostics(d, context.fit.model.posterior().count())),
         parameters: parameter_rows(context),
         particles: particles(context),
         trace: trace(context.fit),
@@ -114,55 +121,6 @@ fn scores(m: &Metrics) -> Vec<Score> {
     ]
 }
 
-fn notices(context: &FitContext<'_>) -> Vec<Notice> {
-    let fit = context.fit;
-    let mut notices: Vec<Notice> = context
-        .notices
-        .iter()
-        .map(|text| {
-            let severity = if fit.notices.contains(text) { Severity::Warning } else { Severity::Notice };
-            Notice { severity, text: text.clone() }
-        })
-        .collect();
-    if let Some(d) = &fit.diagnostics
-        && d.stein_ratio.is_finite()
-    {
-        notices.push(Notice {
-            severity: Severity::Notice,
-            text: format!(
-                "Stein ratio of the final particles: {:.2} (1: as wide as the posterior; below 0.7: collapsed); \
-                 kernel Stein discrepancy {:.3} (around 0 for exact draws)",
-                d.stein_ratio, d.ksd
-            ),
-        });
-    }
-    if fit.failed_evaluations > 0 {
-        notices.push(Notice {
-            severity: Severity::Notice,
-            text: format!(
-                "{} of {} evaluations failed and were skipped",
-                fit.failed_evaluations, fit.evaluations
-            ),
-        });
-    }
-    if fit.interrupted {
-        notices.push(Notice {
-            severity: Severity::Warning,
-            text: "the run was interrupted: this is what there was at the time".into(),
-        });
-    }
-    let scaling = &context.fit.model.details().standardisation;
-    if scaling.target_scale != 1.0 || scaling.input_scale.iter().any(|s| *s != 1.0) {
-        notices.push(Notice {
-            severity: Severity::Notice,
-            text: "parameters are on the model's scale: inputs and target have mean 0 and standard deviation 1 on the \
-                   training rows"
-                .into(),
-        });
-    }
-    notices
-}
-
 fn parameter_rows(context: &FitContext<'_>) -> Vec<ParameterRow> {
     let model = &context.fit.model;
     let one = model.posterior().count() == 1;
@@ -181,16 +139,8 @@ fn parameter_rows(context: &FitContext<'_>) -> Vec<ParameterRow> {
         .collect()
 }
 
-/// The input that `kernel.….lengthscales[d]` belongs to.
 fn column_of(context: &FitContext<'_>, parameter: &Parameter) -> Option<String> {
-    let names = &context.fit.model.details().input_names;
-    let index: usize = parameter.path.strip_suffix(']')?.rsplit_once('[')?.1.parse().ok()?;
-    if parameter.path.starts_with("mean.") {
-        return names.get(index).cloned();
-    }
-    let leaf = parameter.path.strip_prefix("kernel.")?.rsplit_once('.').map_or("", |(leaf, _)| leaf);
-    let column = *context.fit.model.model().kernel().at(leaf)?.columns().get(index)?;
-    names.get(column).cloned()
+    context.fit.model.input_of(&parameter.path).map(str::to_owned)
 }
 
 fn particles(context: &FitContext<'_>) -> Vec<ParameterParticles> {
@@ -243,6 +193,20 @@ fn prior_curve(prior: Prior, support: Support, values: &[f64]) -> Vec<(f64, f64)
 }
 
 fn trace(fit: &Fit) -> Option<Trace> {
+    if !fit.bounds.is_empty() {
+        let points = fit.bounds.iter().map(|r| TracePoint {
+            iteration: r.iteration,
+            mean: r.elbo,
+            low: r.elbo - r.standard_error,
+            high: r.elbo + r.standard_error,
+        });
+        return Some(Trace {
+            quantity: "evidence lower bound".into(),
+            points: points.collect(),
+            band: "one standard error".into(),
+            ..Trace::default()
+        });
+    }
     if fit.trace.is_empty() {
         let points = fit.climb.iter().enumerate().map(|(i, v)| TracePoint {
             iteration: i,

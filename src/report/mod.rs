@@ -12,6 +12,7 @@
 //! | [`calibration`] | coverage of central intervals, probability integral transform |
 //! | [`effects`] | predicted effect of each input |
 //! | [`fit`] | the fit over the data, for one input |
+//! | [`stein`] | how particles move in the plane, and what moves them |
 //!
 //! ```
 //! use steingp::report::{data::{Report, Summary}, page};
@@ -28,6 +29,7 @@ pub mod fit;
 pub mod observed;
 pub mod page;
 pub mod particles;
+pub mod stein;
 pub mod style;
 pub mod traces;
 
@@ -37,8 +39,12 @@ mod density;
 mod frame;
 mod from_fit;
 mod legend;
+mod notices;
 mod number;
 mod table;
 mod text;
+mod trust;
 
 pub use from_fit::{FitContext, from_fit};
+#[cfg(feature = "cli")]
+pub(crate) use notices::chains;

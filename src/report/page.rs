@@ -3,7 +3,7 @@
 use super::data::{Notice, Report, Severity, Summary};
 use super::number::{count, counted, duration};
 use super::text::escape;
-use super::{calibration, effects, fit, observed, particles, table, traces};
+use super::{calibration, effects, fit, observed, particles, table, traces, trust};
 use crate::Result;
 
 const STYLE: &str = include_str!("page.css");
@@ -27,18 +27,25 @@ pub fn html(report: &Report) -> Result<String> {
     if !report.scores.is_empty() {
         page.push_str(&table::scores(&report.scores));
     }
+    if let Some(found) = &report.trust {
+        page.push_str(&trust::html(found));
+    }
     if !report.parameters.is_empty() {
         page.push_str("<h2>Parameters</h2>\n");
         page.push_str(&table::parameters(&report.parameters));
     }
     let mut figures = Figures { page, count: 0 };
+    let point = report.summary.point_name();
     let posterior = particles::svgs(&report.particles)?;
     let heading = if report.particles.iter().any(|p| p.values.len() > 1) {
-        "Particles and priors"
+        match point {
+            "particle" => "Particles and priors",
+            _ => "Draws and priors",
+        }
     } else {
         "Estimates and priors"
     };
-    figures.section(heading, &[("small", posterior, particles::caption(&report.particles))]);
+    figures.section(heading, &[("small", posterior, particles::caption(&report.particles, point))]);
     if let Some(trace) = &report.trace {
         let mut svgs = Vec::new();
         if traces::has_log_density(trace) {
@@ -53,7 +60,7 @@ pub fn html(report: &Report) -> Result<String> {
     let effect_figures = effects::svgs(&report.effects)?;
     figures.section("Effects of the inputs", &[("small", effect_figures, effects::caption(&report.effects))]);
     if let Some(curve) = report.fit.as_ref().filter(|f| !fit::is_empty(f)) {
-        figures.section("The fit", &[("wide", vec![fit::svg(curve)?], fit::caption(curve))]);
+        figures.section("The fit", &[("wide", vec![fit::svg(curve, point)?], fit::caption(curve, point))]);
     }
     figures.page.push_str("</body>\n</html>\n");
     Ok(figures.page)
@@ -143,7 +150,7 @@ fn summary(s: &Summary) -> String {
         sentences.push(format!("{}.", parts.join(", ")));
     }
     let amounts: Vec<String> =
-        [(s.particles, "particle"), (s.iterations, "iteration"), (s.evaluations, "evaluation")]
+        [(s.particles, s.point_name()), (s.iterations, "iteration"), (s.evaluations, "evaluation")]
             .into_iter()
             .filter_map(|(n, noun)| n.map(|n| counted(n, noun)))
             .chain(s.seconds.map(duration))

@@ -30,20 +30,19 @@ pub fn svgs(parameters: &[ParameterParticles]) -> Result<Vec<String>> {
     shown.map(|p| panel(p, lines)).collect()
 }
 
-/// How to read the figures.
-pub fn caption(parameters: &[ParameterParticles]) -> String {
+/// How to read the figures; `point` is what one of the values is called, such as `particle`.
+pub fn caption(parameters: &[ParameterParticles], point: &str) -> String {
     let single = parameters.iter().all(|p| p.values.len() < 2);
     let prior = parameters.iter().any(|p| !p.prior.is_empty());
     let mut caption = match (single, prior) {
-        (true, true) => "Each line is a parameter's estimate, each dashed curve its prior.",
-        (true, false) => "Each line is a parameter's estimate.",
-        (false, true) => {
-            "Each tick is a particle and the filled curve their density; the dashed curve is the prior. The further \
-             the two curves differ, the more the data had to say; each panel shows the prior near the particles only."
-        }
-        (false, false) => "Each tick is a particle and the filled curve their density.",
-    }
-    .to_owned();
+        (true, true) => "Each line is a parameter's estimate, each dashed curve its prior.".to_owned(),
+        (true, false) => "Each line is a parameter's estimate.".to_owned(),
+        (false, true) => format!(
+            "Each tick is a {point} and the filled curve their density; the dashed curve is the prior. The further \
+             the two curves differ, the more the data had to say; each panel shows the prior near the {point}s only."
+        ),
+        (false, false) => format!("Each tick is a {point} and the filled curve their density."),
+    };
     if parameters.iter().any(is_log) {
         caption.push_str(
             " Axes with values that spread widely are logarithmic, and densities are per decade there.",
