@@ -40,7 +40,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         notices: Vec::new(),
     };
     if let Some(curve) = report::from_fit(&context)?.fit {
-        std::fs::write(&out, report::fit::svg(&curve)?)?;
+        std::fs::write(&out, report::fit::svg(&curve, "particle")?)?;
         println!("wrote {out}");
     }
     Ok(())
