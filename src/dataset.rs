@@ -12,12 +12,16 @@ use serde::{Deserialize, Serialize};
 pub struct Dataset {
     /// Inputs, N×D, column-major.
     pub x: Mat<f64>,
-    /// Targets, length N.
+    /// Targets, length N: numbers, counts, or indices of classes.
     pub y: Vec<f64>,
     /// D input names.
     pub input_names: Vec<String>,
     /// Name of the target.
     pub target_name: String,
+    /// What each count is relative to, length N, positive; 1 everywhere where `None`.
+    pub exposure: Option<Vec<f64>>,
+    /// C names of classes, where the targets are their indices.
+    pub class_names: Option<Vec<String>>,
 }
 
 impl Dataset {
@@ -54,7 +58,51 @@ impl Dataset {
         if let Some(row) = y.iter().position(|v| !v.is_finite()) {
             return Err(Error::NotFinite { column: target_name, row });
         }
-        Ok(Self { x, y, input_names, target_name })
+        Ok(Self { x, y, input_names, target_name, exposure: None, class_names: None })
+    }
+
+    /// The same rows with an exposure each (N).
+    ///
+    /// # Errors
+    /// [`Error::Shape`] where there are not N of them, [`Error::Invalid`] where one is not positive and finite.
+    pub fn with_exposure(self, exposure: Vec<f64>) -> Result<Self> {
+        if exposure.len() != self.rows() {
+            return Err(Error::Shape { what: "exposures", expected: self.rows(), found: exposure.len() });
+        }
+        match exposure.iter().position(|e| !(*e > 0.0 && e.is_finite())) {
+            Some(row) => Err(Error::Invalid(format!(
+                "row {row}: the exposure {} is not a positive finite number",
+                exposure[row]
+            ))),
+            None => Ok(Self { exposure: Some(exposure), ..self }),
+        }
+    }
+
+    /// The same rows, whose targets are the indices 0, 1, …, C−1 of classes with these names.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] where there are fewer than two names, where two are equal, or where a target is no index.
+    pub fn with_class_names(self, names: Vec<String>) -> Result<Self> {
+        if names.len() < 2 {
+            return Err(Error::Invalid(format!(
+                "`{}` has {} class(es); at least 2 are needed",
+                self.target_name,
+                names.len()
+            )));
+        }
+        if let Some(name) = names.iter().enumerate().find_map(|(i, n)| names[..i].contains(n).then_some(n)) {
+            return Err(Error::Invalid(format!("two classes of `{}` are named `{name}`", self.target_name)));
+        }
+        let is_index = |y: f64| y >= 0.0 && y.fract() == 0.0 && y < names.len() as f64;
+        match self.y.iter().position(|y| !is_index(*y)) {
+            Some(row) => Err(Error::Invalid(format!(
+                "column `{}`, row {row}: {} is not the index of one of {} classes",
+                self.target_name,
+                self.y[row],
+                names.len()
+            ))),
+            None => Ok(Self { class_names: Some(names), ..self }),
+        }
     }
 
     /// Number of rows N.
@@ -79,6 +127,14 @@ pub struct Standardisation {
     pub target_shift: f64,
     /// Scale of the target, positive.
     pub target_scale: f64,
+    /// What exposures of counts are multiplied by, positive: the overall rate, so that a latent function of zero stands
+    /// for it.
+    #[serde(default = "one")]
+    pub exposure_scale: f64,
+}
+
+fn one() -> f64 {
+    1.0
 }
 
 impl Standardisation {
@@ -89,6 +145,7 @@ impl Standardisation {
             input_scale: vec![1.0; columns],
             target_shift: 0.0,
             target_scale: 1.0,
+            exposure_scale: 1.0,
         }
     }
 
@@ -98,7 +155,7 @@ impl Standardisation {
         let (input_shift, input_scale) =
             (0..x.ncols()).map(|d| mean_and_sd(x.nrows(), |i| x[(i, d)])).unzip();
         let (target_shift, target_scale) = mean_and_sd(y.len(), |i| y[i]);
-        Self { input_shift, input_scale, target_shift, target_scale }
+        Self { input_shift, input_scale, target_shift, target_scale, exposure_scale: 1.0 }
     }
 
     /// Whether every shift is finite and every scale positive: of those read from a file this is not certain.
@@ -138,6 +195,7 @@ fn mean_and_sd(count: usize, value: impl Fn(usize) -> f64) -> (f64, f64) {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -163,6 +221,43 @@ mod tests {
             assert!((s.input_scale[0] / unit - (2.0f64 / 3.0).sqrt()).abs() < 1e-12);
             assert!(s.is_valid());
         }
+    }
+
+    fn three_rows(y: [f64; 3]) -> Dataset {
+        Dataset::new(Mat::zeros(3, 1), y.to_vec()).unwrap()
+    }
+
+    #[test]
+    fn exposures_are_positive_and_one_for_each_row() {
+        let data = three_rows([0.0, 1.0, 4.0]);
+        assert_eq!((&data.exposure, &data.class_names), (&None, &None));
+        assert!(matches!(
+            data.clone().with_exposure(vec![1.0; 2]),
+            Err(Error::Shape { expected: 3, found: 2, .. })
+        ));
+        for wrong in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+            let error = data.clone().with_exposure(vec![1.0, wrong, 1.0]).unwrap_err().to_string();
+            assert!(error.contains("row 1") && error.contains(&wrong.to_string()), "{error}");
+        }
+        assert_eq!(data.with_exposure(vec![0.5, 1.0, 2.0]).unwrap().exposure, Some(vec![0.5, 1.0, 2.0]));
+    }
+
+    #[test]
+    fn targets_of_classes_are_indices_of_different_names() {
+        let names = |names: &[&str]| names.iter().map(|n| n.to_string()).collect::<Vec<_>>();
+        let data = three_rows([0.0, 2.0, 1.0]);
+        for (y, classes, word) in [
+            ([0.0, 2.0, 1.0], names(&["a", "b"]), "row 1"),
+            ([0.0, 1.0, 0.5], names(&["a", "b"]), "row 2"),
+            ([-1.0, 1.0, 0.0], names(&["a", "b"]), "row 0"),
+            ([0.0, 1.0, 1.0], names(&["a", "a"]), "`a`"),
+            ([0.0; 3], names(&["a"]), "at least 2"),
+        ] {
+            let error = three_rows(y).with_class_names(classes).unwrap_err().to_string();
+            assert!(error.contains(word), "{error}");
+        }
+        let named = data.with_class_names(names(&["a", "b", "c"])).unwrap();
+        assert_eq!(named.class_names, Some(names(&["a", "b", "c"])));
     }
 
     #[test]

@@ -9,8 +9,8 @@ use std::{
     path::{Path, PathBuf},
 };
 use steingp::table::{
-    Encoded, Encoding, EncodingOptions, Missing, Notice, Role, Split, Table, TableError, TargetUse, Values,
-    split, write,
+    ClassProblem, Encoded, Encoding, EncodingOptions, Missing, Notice, Role, Split, Table, TableError,
+    TargetKind, TargetUse, Values, choose_likelihood, split, write,
 };
 use tempfile::TempDir;
 
@@ -57,6 +57,14 @@ fn options(target: &str) -> EncodingOptions {
 
 fn dropping(target: &str) -> EncodingOptions {
     EncodingOptions { missing: Missing::Drop, ..options(target) }
+}
+
+fn classes(target: &str) -> EncodingOptions {
+    EncodingOptions { target_kind: TargetKind::Classes, ..options(target) }
+}
+
+fn with_exposure(target: &str, exposure: &str) -> EncodingOptions {
+    EncodingOptions { exposure: Some(exposure.into()), ..options(target) }
 }
 
 fn all_rows(table: &Table) -> Vec<usize> {
@@ -288,8 +296,10 @@ fn one_row_is_too_few_to_learn_from() {
 #[test]
 fn a_target_must_be_numeric_and_vary_on_the_training_rows() {
     let error = learn_error("a,y\n1,2\n2,high\n", &options("y"), &["`y`", "row 1", "line 3", "`high`"]);
+    assert_words(&error, "t.csv", &["--likelihood auto", "classes"]);
     assert_error!(error, TableError::TargetNotNumeric { .. });
     let error = learn_error("a,y\n1,2020-01-01\n2,2020-01-02\n", &options("y"), &["`y`", "2020-01-01"]);
+    assert!(!error.to_string().contains("auto"), "dates are no classes");
     assert_error!(error, TableError::TargetNotNumeric { .. });
     let table = table("a,y\n1,2\n2,2\n3,5\n");
     let error = Encoding::learn(&table, &options("y"), &[0, 1]).unwrap_err();
@@ -352,6 +362,19 @@ fn dates_become_hours_since_the_first_training_time() {
 }
 
 #[test]
+fn dates_that_are_not_read_as_times_are_told() {
+    let csv = "t,age,y\n31/01/2020,20-29,1\n01/02/2020,30-39,2\n02/02/2020,20-29,3\n";
+    let (encoding, notices) = learn(&table(csv), &options("y")).unwrap();
+    assert_eq!(encoding.input_names().len(), 3 + 2, "they are texts all the same");
+    let words = ["`t`", "row 0", "`31/01/2020`", "2020-01-31"];
+    assert_eq!(notices.len(), 1, "{notices:?}");
+    assert!(words.iter().all(|word| notices[0].to_string().contains(word)), "{}", notices[0]);
+    let one_wrong = "t,y\n2020-01-31,1\n2020-02-01,2\n2020-02-30,3\n";
+    let (_, notices) = learn(&table(one_wrong), &options("y")).unwrap();
+    assert!(matches!(&notices[..], [Notice::UnreadDates { value, .. }] if value == "2020-02-30"));
+}
+
+#[test]
 fn constant_columns_are_left_out_with_a_notice() {
     let table = table("k,text,r,a,y\n7,u,1,1,1\n7,u,1.00000000000001,2,2\n8,v,1,3,3\n");
     let (encoding, notices) = Encoding::learn(&table, &options("y"), &[0, 1]).unwrap();
@@ -364,6 +387,262 @@ fn constant_columns_are_left_out_with_a_notice() {
 fn encoded_names_that_clash_are_refused() {
     let error = learn_error("c,c=u,y\nu,1,1\nv,2,2\n", &options("y"), &["`c=u`"]);
     assert_error!(error, TableError::EncodedNameClash { .. });
+}
+
+// Classes
+
+/// A CSV with the targets given and 0, 1, 2, … as the input `a`.
+fn targets(cells: &[&str]) -> String {
+    cells.iter().enumerate().fold("a,y\n".into(), |csv, (i, cell)| format!("{csv}{i},{cell}\n"))
+}
+
+#[test]
+fn texts_booleans_and_whole_numbers_become_indices_of_named_classes() {
+    for (cells, names, indices) in [
+        (["pear", " fig ", "pear", "apple"], &["apple", "fig", "pear"][..], [2.0, 1.0, 2.0, 0.0]),
+        (["true", "False", "1", "0"], &["false", "true"], [1.0, 0.0, 1.0, 0.0]),
+        (["10", "9", "9.0", "-1"], &["-1", "9", "10"], [2.0, 1.0, 1.0, 0.0]),
+        (["0", "3", "1", "1"], &["0", "1", "3"], [0.0, 2.0, 1.0, 1.0]),
+        (["1", "x", "1.0", "x"], &["1", "1.0", "x"], [0.0, 2.0, 1.0, 2.0]),
+    ] {
+        let (encoding, encoded) = encode(&table(&targets(&cells)), &classes("y"));
+        assert_eq!(encoding.class_names().unwrap(), names);
+        assert_eq!(encoded.y.unwrap(), indices, "{cells:?}");
+        assert_eq!(encoding.input_names(), ["a"]);
+    }
+    let (encoding, _) = encode(&table(&targets(&["0", "1"])), &options("y"));
+    assert_eq!(encoding.class_names(), None, "a number has no classes unless asked for");
+}
+
+#[test]
+fn classes_are_learnt_on_the_training_rows_and_a_new_one_is_named() {
+    for (cells, known, unknown) in
+        [(["a", "c", "a", "b"], "`a`, `c`", "`b`"), (["0", "2", "0", "1"], "`0`, `2`", "`1`")]
+    {
+        let table = table(&targets(&cells));
+        let (encoding, _) = Encoding::learn(&table, &classes("y"), &[0, 1, 2]).unwrap();
+        assert_eq!(encoding.class_names().unwrap().len(), 2);
+        let error = encoding.apply(&table, TargetUse::Required).unwrap_err();
+        assert_words(&error, "t.csv", &["`y`", "row 3", "line 5", unknown, known]);
+        assert_error!(error, TableError::UnseenLevel { .. });
+        let inputs = encoding.apply(&table, TargetUse::Ignore).unwrap();
+        assert_eq!((inputs.x.nrows(), inputs.y), (4, None));
+    }
+}
+
+#[test]
+fn what_cannot_be_classes_is_told_what_to_do() {
+    let problem = |cells: &[&str], words: &[&str]| match learn_error(&targets(cells), &classes("y"), words) {
+        TableError::Classes { problem, .. } => problem,
+        other => panic!("{other:?}"),
+    };
+    assert!(matches!(problem(&["u", "u"], &["`y`", "`u`", "2 training rows"]), ClassProblem::One { .. }));
+    assert!(matches!(problem(&["7", "7"], &["`7`"]), ClassProblem::One { .. }));
+    let error = problem(&["1", "2", "2.5"], &["`y`", "row 2", "`2.5`", "--likelihood gaussian"]);
+    assert!(matches!(error, ClassProblem::NotWhole { .. }));
+    let error = problem(&["2020-01-01", "2020-01-02"], &["row 0", "2020-01-01", "--likelihood gaussian"]);
+    assert!(matches!(error, ClassProblem::Time { .. }));
+    let numbers: Vec<String> = (0..51).map(|i| i.to_string()).collect();
+    let mut cells: Vec<&str> = numbers.iter().map(String::as_str).collect();
+    let error = problem(&cells, &["51 different", "more than 50", "--likelihood gaussian"]);
+    assert!(matches!(error, ClassProblem::TooManyNumbers { found: 51 }));
+    assert!(learn(&table(&targets(&cells[..50])), &classes("y")).is_ok());
+    cells[20] = "twenty";
+    let error = problem(&cells, &["51 different", "row 20", "`twenty`", "--likelihood gaussian"]);
+    assert!(matches!(error, ClassProblem::TooManyTexts { found: 51, .. }));
+    assert_error!(
+        learn_error(&targets(&["1", "inf", "2"]), &classes("y"), &["`y`", "row 1"]),
+        TableError::Infinite { .. }
+    );
+}
+
+#[test]
+fn a_target_of_classes_may_miss_values_like_any_other() {
+    let csv = targets(&["u", "", "v", "u"]);
+    assert_error!(learn_error(&csv, &classes("y"), &["`y` (1 missing"]), TableError::Missing { .. });
+    let (_, encoded) = encode(&table(&csv), &EncodingOptions { missing: Missing::Drop, ..classes("y") });
+    assert_eq!((encoded.rows, encoded.y), (vec![0, 2, 3], Some(vec![0.0, 1.0, 0.0])));
+}
+
+#[test]
+fn classes_are_stored_checked_and_not_missed_in_older_encodings() {
+    for cells in [["b", "a"], ["true", "false"], ["12", "3"]] {
+        let table = table(&targets(&cells));
+        let (encoding, encoded) = encode(&table, &classes("y"));
+        let stored: Encoding = serde_json::from_str(&serde_json::to_string(&encoding).unwrap()).unwrap();
+        assert_eq!(stored, encoding);
+        assert_eq!(stored.apply(&table, TargetUse::Required).unwrap().y, encoded.y);
+    }
+    let before = r#"{"target": {"name": "y", "encoder": "number"},
+                     "inputs": [{"name": "a", "encoder": "number"}], "missing": "error"}"#;
+    let encoding: Encoding = serde_json::from_str(before).unwrap();
+    assert_eq!((encoding.class_names(), encoding.exposure_name()), (None, None));
+    let number = |name: &str| format!(r#"{{"name": "{name}", "encoder": "number"}}"#);
+    let classes = r#"{"name": "y", "encoder": {"classes": {"source": "text", "names": ["b", "a"]}}}"#;
+    for (target, input, exposure, word) in [
+        (classes.to_string(), number("a"), "e", "classes of `y` are not in order"),
+        (number("z"), classes.to_string(), "e", "`y` is read as classes"),
+        (number("y"), number("a"), "y", "exposure `y`"),
+        (number("y"), number("a"), "a", "exposure `a`"),
+    ] {
+        let damaged = format!(
+            r#"{{"target": {target}, "inputs": [{input}], "exposure": "{exposure}", "missing": "error"}}"#
+        );
+        let error = serde_json::from_str::<Encoding>(&damaged).unwrap_err().to_string();
+        assert!(error.contains(word), "{error}");
+    }
+}
+
+// Exposure
+
+#[test]
+fn an_exposure_is_no_input_and_comes_back_beside_the_target() {
+    let table = table("a,years,y\n1,0.5,3\n2,2,0\n4,8,1\n");
+    let (encoding, encoded) = encode(&table, &with_exposure("y", "years"));
+    assert_eq!((encoding.input_names(), encoding.exposure_name()), (&["a".to_string()][..], Some("years")));
+    assert_eq!(encoded.exposure, Some(vec![0.5, 2.0, 8.0]));
+    assert_eq!(encoded.select(&[2, 0]).exposure, Some(vec![8.0, 0.5]));
+    let stored: Encoding = serde_json::from_str(&serde_json::to_string(&encoding).unwrap()).unwrap();
+    assert_eq!(stored, encoding);
+    let (_, without) = encode(&table, &options("y"));
+    assert_eq!((without.exposure, without.x.ncols()), (None, 2));
+}
+
+#[test]
+fn an_exposure_must_be_a_positive_finite_number() {
+    for cell in ["0", "-1", "inf", "two"] {
+        let csv = format!("a,e,y\n1,1,1\n2,{cell},2\n3,1,3\n");
+        let error =
+            learn_error(&csv, &with_exposure("y", "e"), &["`e`", "row 1", "line 3", &format!("`{cell}`")]);
+        assert_error!(error, TableError::Exposure { .. });
+    }
+    let (encoding, _) = learn(&table("a,e,y\n1,1,1\n2,2,2\n"), &with_exposure("y", "e")).unwrap();
+    let error = encoding.apply(&table("a,e\n1,1\n2,0\n"), TargetUse::Ignore).unwrap_err();
+    assert_words(&error, "t.csv", &["`e`", "row 1", "`0`"]);
+    assert_error!(error, TableError::Exposure { .. });
+}
+
+#[test]
+fn an_exposure_has_no_other_part_to_play() {
+    let csv = "a,e,y\n1,1,1\n2,2,2\n";
+    for (options, word) in [
+        (EncodingOptions { inputs: Some(vec!["a".into(), "e".into()]), ..with_exposure("y", "e") }, "input"),
+        (EncodingOptions { drop: vec!["e".into()], ..with_exposure("y", "e") }, "drop"),
+    ] {
+        assert_error!(learn_error(csv, &options, &["`e`", "exposure", word]), TableError::Selection { .. });
+    }
+    let target = with_exposure("y", "y");
+    assert_error!(learn_error(csv, &target, &["`y`", "exposure"]), TableError::Selection { .. });
+    let error = learn_error(csv, &with_exposure("y", "E"), &["`E` (exposure)", "did you mean `e`?"]);
+    assert_error!(error, TableError::UnknownColumn { role: Role::Exposure, .. });
+}
+
+#[test]
+fn a_missing_exposure_is_a_missing_value() {
+    let csv = "a,e,y\n1,1,1\n2,,2\n3,3,3\n";
+    assert_error!(
+        learn_error(csv, &with_exposure("y", "e"), &["`e` (1 missing, first in row 1"]),
+        TableError::Missing { .. }
+    );
+    let options = EncodingOptions { missing: Missing::Drop, ..with_exposure("y", "e") };
+    let (_, encoded) = encode(&table(csv), &options);
+    assert_eq!((encoded.rows, encoded.exposure), (vec![0, 2], Some(vec![1.0, 3.0])));
+}
+
+#[test]
+fn only_predictions_do_without_the_exposure_and_say_so() {
+    let (encoding, _) = learn(&table("a,e,y\n1,1,1\n2,2,2\n"), &with_exposure("y", "e")).unwrap();
+    for csv in ["a,y\n5,1\n6,2\n", "a,e,y\n5,,1\n6,,2\n"] {
+        for target in [TargetUse::Ignore, TargetUse::IfPresent] {
+            let encoded = encoding.apply(&table(csv), target).unwrap();
+            assert_eq!(encoded.exposure, Some(vec![1.0, 1.0]));
+            assert!(matches!(&encoded.notices[..], [Notice::UnitExposure { column, .. }] if column == "e"));
+            assert!(encoded.notices[0].to_string().contains("exposure of 1"));
+        }
+    }
+    let given = encoding.apply(&table("a,e\n5,7\n"), TargetUse::Ignore).unwrap();
+    assert_eq!((given.exposure, given.notices), (Some(vec![7.0]), vec![]));
+    let error = encoding.apply(&table("a,y\n5,1\n"), TargetUse::Required).unwrap_err();
+    assert_error!(error, TableError::UnknownColumn { role: Role::Exposure, .. });
+    let error = encoding.apply(&table("a,e,y\n5,,1\n"), TargetUse::Required).unwrap_err();
+    assert_error!(error, TableError::Missing { .. });
+}
+
+// The choice of a likelihood
+
+fn chosen(table: &Table, target: &str) -> (&'static str, TargetKind) {
+    let (choice, kind) = choose_likelihood(table, target, &all_rows(table)).unwrap();
+    (choice.family_name, kind)
+}
+
+#[test]
+fn the_likelihood_is_chosen_by_the_kind_of_the_column() {
+    use TargetKind::{Classes, Number};
+    for (cells, expected) in [
+        (["no", "yes", "no", ""], ("bernoulli", Classes)),
+        (["true", "false", "", "true"], ("bernoulli", Classes)),
+        (["0", "1", "1", "0"], ("bernoulli", Classes)),
+        (["a", "b", "c", "a"], ("softmax", Classes)),
+        (["0", "1", "3", "2"], ("poisson", Number)),
+        (["0.1", "0.2", "0.9", "NA"], ("beta", Number)),
+        (["-1.5", "0", "2", "7"], ("gaussian", Number)),
+    ] {
+        assert_eq!(chosen(&table(&targets(&cells)), "y"), expected, "{cells:?}");
+    }
+    let (choice, _) = choose_likelihood(&table(&targets(&["true", "false"])), "y", &[0, 1]).unwrap();
+    assert_eq!(choice.reason, "the target has two values, `false` and `true`");
+}
+
+#[test]
+fn only_training_rows_take_part_in_the_choice() {
+    let table = table(&targets(&["no", "yes", "perhaps"]));
+    let (choice, _) = choose_likelihood(&table, "y", &[0, 1]).unwrap();
+    assert_eq!(choice.family_name, "bernoulli");
+    assert_error!(choose_likelihood(&table, "y", &[3]), Err(TableError::RowOutOfRange { row: 3, .. }));
+    assert_error!(choose_likelihood(&table, "z", &[0]), Err(TableError::UnknownColumn { .. }));
+}
+
+#[test]
+fn no_likelihood_is_chosen_for_dates_and_infinite_numbers() {
+    let error = choose_likelihood(&table(&targets(&["2020-01-01", "2020-01-02"])), "y", &[0]).unwrap_err();
+    assert_error!(error, TableError::TargetNotNumeric { .. });
+    let error = choose_likelihood(&table(&targets(&["1", "inf"])), "y", &[0, 1]).unwrap_err();
+    assert_error!(error, TableError::Infinite { .. });
+}
+
+/// A table of `data/`.
+fn small(name: &str) -> Table {
+    Table::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("data").join(name)).unwrap()
+}
+
+#[test]
+fn the_small_real_tables_get_the_likelihood_of_their_targets() {
+    use TargetKind::{Classes, Number};
+    for (name, target, expected) in [
+        ("iris.csv", "species", ("softmax", Classes)),
+        ("wine.csv", "cultivar", ("softmax", Classes)),
+        ("wdbc.csv", "malignant", ("bernoulli", Classes)),
+        ("coal_disasters.csv", "disasters", ("poisson", Number)),
+        ("motorcycle.csv", "accel", ("gaussian", Number)),
+        ("boston_housing.csv", "medv", ("gaussian", Number)),
+        ("diabetes.csv", "progression", ("gaussian", Number)),
+    ] {
+        assert_eq!(chosen(&small(name), target), expected, "{name}");
+    }
+    let (encoding, encoded) = encode(&small("iris.csv"), &classes("species"));
+    assert_eq!(encoding.class_names().unwrap(), ["setosa", "versicolor", "virginica"]);
+    let y = encoded.y.unwrap();
+    assert!((0..3).all(|class| y.iter().filter(|v| **v == f64::from(class)).count() == 50));
+}
+
+#[test]
+fn the_coal_disasters_are_191_in_112_years() {
+    let (_, encoded) = encode(&small("coal_disasters.csv"), &options("disasters"));
+    assert_eq!(
+        encoded.x.col(0).iter().copied().collect::<Vec<_>>(),
+        (1851..=1962).map(f64::from).collect::<Vec<_>>()
+    );
+    assert_eq!(encoded.y.unwrap().iter().sum::<f64>(), 191.0);
 }
 
 // Missing and infinite values

@@ -1,8 +1,10 @@
 //! How columns become numbers: learnt once, stored with the model, applied to any table with the same columns.
 
 use super::{
-    Missing, Notice, Place, Result, Role, Table, TableError,
+    Encoded, Missing, Notice, Place, Result, Role, Table, TableError,
     cells::{Kind, Values},
+    classes::Classes,
+    exposure,
     learn::{MAX_LEVELS, check_finite, missing_columns},
 };
 use faer::{ColMut, Mat};
@@ -16,6 +18,7 @@ const MICROSECONDS_PER_HOUR: f64 = 3.6e9;
 #[serde(try_from = "Stored", into = "Stored")]
 pub struct Encoding {
     target: Column,
+    exposure: Option<String>,
     inputs: Vec<Column>,
     missing: Missing,
     names: Vec<String>,
@@ -25,6 +28,8 @@ pub struct Encoding {
 #[derive(Clone, Serialize, Deserialize)]
 struct Stored {
     target: Column,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    exposure: Option<String>,
     inputs: Vec<Column>,
     missing: Missing,
 }
@@ -48,6 +53,8 @@ pub(super) enum Encoder {
     Hours { origin_microseconds: i64 },
     /// One column a level, 1 where the cell is that level, else 0; sorted.
     Levels { levels: Vec<String> },
+    /// The index of a class; for targets.
+    Classes(Classes),
 }
 
 /// Whether the target is needed.
@@ -59,19 +66,6 @@ pub enum TargetUse {
     IfPresent,
     /// The target is not looked at.
     Ignore,
-}
-
-/// A table as numbers, in its own units.
-#[derive(Debug, Clone)]
-pub struct Encoded {
-    /// Inputs, N×D.
-    pub x: Mat<f64>,
-    /// Targets, length N.
-    pub y: Option<Vec<f64>>,
-    /// The row of the table behind each row here, ascending.
-    pub rows: Vec<usize>,
-    /// What the user should know.
-    pub notices: Vec<Notice>,
 }
 
 impl Encoder {
@@ -86,6 +80,7 @@ impl Encoder {
             Encoder::Boolean => Kind::Boolean,
             Encoder::Hours { .. } => Kind::Time,
             Encoder::Levels { .. } => Kind::Text,
+            Encoder::Classes(classes) => classes.kind(),
         }
     }
 
@@ -156,7 +151,12 @@ impl Column {
 
 impl Encoding {
     /// Checks that the columns do not contradict each other, whether they were learnt or come from a file.
-    pub(super) fn new(target: Column, inputs: Vec<Column>, missing: Missing) -> Result<Self> {
+    pub(super) fn new(
+        target: Column,
+        exposure: Option<String>,
+        inputs: Vec<Column>,
+        missing: Missing,
+    ) -> Result<Self> {
         let names: Vec<String> = inputs.iter().flat_map(Column::encoded_names).collect();
         let categories =
             inputs.iter().filter(|c| matches!(c.encoder, Encoder::Levels { .. })).map(|c| &c.name);
@@ -164,7 +164,7 @@ impl Encoding {
         if let Some(name) = names.iter().chain(categories).find(|name| !seen.insert(name.as_str())) {
             return Err(TableError::EncodedNameClash { name: name.clone() });
         }
-        let encoding = Self { target, inputs, missing, names };
+        let encoding = Self { target, exposure, inputs, missing, names };
         match encoding.contradiction() {
             Some(reason) => Err(TableError::InvalidEncoding { reason }),
             None => Ok(encoding),
@@ -175,11 +175,22 @@ impl Encoding {
         if self.inputs.is_empty() {
             return Some("it has no inputs".into());
         }
-        if !matches!(self.target.encoder, Encoder::Number | Encoder::Boolean) {
-            return Some(format!("the target `{}` is not numeric", self.target.name));
+        let target = &self.target.name;
+        match &self.target.encoder {
+            Encoder::Number | Encoder::Boolean => {}
+            Encoder::Classes(classes) => {
+                if let Some(problem) = classes.contradiction() {
+                    return Some(format!("the classes of `{target}` {problem}"));
+                }
+            }
+            _ => return Some(format!("the target `{target}` is not numeric")),
         }
-        if self.inputs.iter().any(|input| input.name == self.target.name) {
-            return Some(format!("`{}` is both target and input", self.target.name));
+        let is_input = |name: &String| self.inputs.iter().any(|input| input.name == *name);
+        if is_input(target) {
+            return Some(format!("`{target}` is both target and input"));
+        }
+        if let Some(name) = self.exposure.as_ref().filter(|name| is_input(name) || *name == target) {
+            return Some(format!("the exposure `{name}` is also target or input"));
         }
         self.inputs.iter().find_map(|input| match &input.encoder {
             Encoder::Levels { levels } if levels.is_empty() || levels.len() > MAX_LEVELS => {
@@ -188,6 +199,7 @@ impl Encoding {
             Encoder::Levels { levels } if !levels.is_sorted() => {
                 Some(format!("the levels of `{}` are not sorted", input.name))
             }
+            Encoder::Classes(_) => Some(format!("the input `{}` is read as classes", input.name)),
             _ => None,
         })
     }
@@ -206,6 +218,19 @@ impl Encoding {
     /// The name of the target.
     pub fn target_name(&self) -> &str {
         &self.target.name
+    }
+
+    /// The names of the C classes in the order of their indices, where the target is classes.
+    pub fn class_names(&self) -> Option<&[String]> {
+        match &self.target.encoder {
+            Encoder::Classes(classes) => Some(classes.names()),
+            _ => None,
+        }
+    }
+
+    /// The name of the column that counts are relative to.
+    pub fn exposure_name(&self) -> Option<&str> {
+        self.exposure.as_deref()
     }
 
     /// The names of the columns that a table must have.
@@ -232,14 +257,24 @@ impl Encoding {
 
     /// Turns a table into numbers, in its own units: O(N·D).
     ///
+    /// The exposure must be there where the target is required. Elsewhere a table without any value of it is for
+    /// predictions, which are then for an exposure of 1, with a notice.
+    ///
     /// # Errors
     /// A [`TableError`] where a column is absent or of another type than on the training rows, where values are
-    /// missing (unless rows are dropped) or infinite, and where a text has a level that the training rows lack.
+    /// missing (unless rows are dropped) or infinite, where an exposure is not positive, and where a text has a level,
+    /// or the target a class, that the training rows lack.
     pub fn apply(&self, table: &Table, target: TargetUse) -> Result<Encoded> {
         let inputs =
             self.inputs.iter().map(|input| input.read(table, Role::Input)).collect::<Result<Vec<_>>>()?;
+        let is_exposure_required = target == TargetUse::Required;
+        let exposure = match &self.exposure {
+            Some(name) => exposure::find(table, name, is_exposure_required)?,
+            None => None,
+        };
         let target = self.read_target(table, target)?;
-        let used = || inputs.iter().chain(&target).map(|(position, values)| (*position, values));
+        let used =
+            || inputs.iter().chain(&target).chain(&exposure).map(|(position, values)| (*position, values));
 
         let missing = missing_columns(table, used());
         let mut notices = Vec::new();
@@ -261,8 +296,8 @@ impl Encoding {
                 columns: missing,
             });
         }
-        for (position, values) in used() {
-            check_finite(table, position, values, &rows)?;
+        for (position, values) in inputs.iter().chain(&target) {
+            check_finite(table, *position, values, &rows)?;
         }
 
         let mut x = Mat::zeros(rows.len(), self.names.len());
@@ -271,11 +306,32 @@ impl Encoding {
             input.fill(table, values, &rows, &mut x, start)?;
             start += input.encoder.width();
         }
-        let y = target.map(|(_, values)| match values {
-            Values::Number(values) => rows.iter().map(|&row| values[row]).collect(),
-            _ => Vec::new(),
-        });
-        Ok(Encoded { x, y, rows, notices })
+        let y = target.map(|(_, values)| self.target_numbers(table, &values, &rows)).transpose()?;
+        let exposure = match (&self.exposure, exposure) {
+            (None, _) => None,
+            (Some(_), Some((position, values))) => Some(exposure::numbers(table, position, &values, &rows)?),
+            (Some(name), None) => {
+                notices.push(Notice::UnitExposure { path: table.path().into(), column: name.clone() });
+                Some(vec![1.0; rows.len()])
+            }
+        };
+        Ok(Encoded { x, y, exposure, rows, notices })
+    }
+
+    fn target_numbers(&self, table: &Table, values: &Values<'_>, rows: &[usize]) -> Result<Vec<f64>> {
+        match (&self.target.encoder, values) {
+            (Encoder::Classes(classes), values) => rows
+                .iter()
+                .map(|&row| {
+                    classes.index(values, row).map(|class| class as f64).map_err(|value| {
+                        unseen_level(table.path(), table.place(row), &self.target, &value, classes.names())
+                    })
+                })
+                .collect(),
+            (_, Values::Number(values)) => Ok(rows.iter().map(|&row| values[row]).collect()),
+            // `Column::read` yields numbers for the other encoders of a target.
+            _ => Ok(Vec::new()),
+        }
     }
 
     fn read_target<'t>(&self, table: &'t Table, target: TargetUse) -> Result<Option<(usize, Values<'t>)>> {
@@ -299,13 +355,13 @@ fn set(column: ColMut<'_, f64>, rows: &[usize], value: impl Fn(usize) -> f64) {
 fn unseen_level(
     path: &std::path::Path,
     place: Place,
-    input: &Column,
+    column: &Column,
     value: &str,
     known: &[String],
 ) -> TableError {
     TableError::UnseenLevel {
         path: path.into(),
-        column: input.name.clone(),
+        column: column.name.clone(),
         place,
         value: value.into(),
         known: known.to_vec(),
@@ -316,27 +372,14 @@ impl TryFrom<Stored> for Encoding {
     type Error = TableError;
 
     fn try_from(stored: Stored) -> Result<Self> {
-        Self::new(stored.target, stored.inputs, stored.missing)
+        Self::new(stored.target, stored.exposure, stored.inputs, stored.missing)
     }
 }
 
 impl From<Encoding> for Stored {
     fn from(encoding: Encoding) -> Self {
-        Self { target: encoding.target, inputs: encoding.inputs, missing: encoding.missing }
-    }
-}
-
-impl Encoded {
-    /// The rows that come from the given rows of the table, in the order given; rows that were dropped are skipped.
-    pub fn select(&self, table_rows: &[usize]) -> Encoded {
-        let found: Vec<usize> =
-            table_rows.iter().filter_map(|row| self.rows.binary_search(row).ok()).collect();
-        Encoded {
-            x: Mat::from_fn(found.len(), self.x.ncols(), |i, d| self.x[(found[i], d)]),
-            y: self.y.as_ref().map(|y| found.iter().map(|&i| y[i]).collect()),
-            rows: found.iter().map(|&i| self.rows[i]).collect(),
-            notices: self.notices.clone(),
-        }
+        let Encoding { target, exposure, inputs, missing, .. } = encoding;
+        Self { target, exposure, inputs, missing }
     }
 }
 
@@ -354,7 +397,7 @@ mod tests {
     }
 
     fn encoding(inputs: Vec<Column>) -> Result<Encoding> {
-        Encoding::new(column("y", Encoder::Number), inputs, Missing::Error)
+        Encoding::new(column("y", Encoder::Number), None, inputs, Missing::Error)
     }
 
     #[test]
@@ -395,23 +438,11 @@ mod tests {
             (vec![number(), number()], "`a`"),
             (vec![column("c", levels(&["p"])), column("c=p", Encoder::Number)], "`c=p`"),
         ] {
-            let stored = Stored { target: column("y", Encoder::Number), inputs, missing: Missing::Error };
+            let target = column("y", Encoder::Number);
+            let stored = Stored { target, exposure: None, inputs, missing: Missing::Error };
             let json = serde_json::to_string(&stored).unwrap();
             let error = serde_json::from_str::<Encoding>(&json).unwrap_err().to_string();
             assert!(error.contains(word), "{error}");
         }
-    }
-
-    #[test]
-    fn selected_rows_are_named_by_the_table_and_dropped_ones_skipped() {
-        let encoded = Encoded {
-            x: faer::mat![[1.0], [3.0], [4.0]],
-            y: Some(vec![10.0, 30.0, 40.0]),
-            rows: vec![1, 3, 4],
-            notices: vec![],
-        };
-        let part = encoded.select(&[4, 2, 1]);
-        assert_eq!((part.rows, part.y), (vec![4, 1], Some(vec![40.0, 10.0])));
-        assert_eq!(part.x, faer::mat![[4.0], [1.0]]);
     }
 }

@@ -32,6 +32,8 @@ pub enum Role {
     Input,
     /// A column to leave out.
     Drop,
+    /// The column that counts are relative to.
+    Exposure,
 }
 
 impl fmt::Display for Role {
@@ -40,6 +42,7 @@ impl fmt::Display for Role {
             Role::Target => "target",
             Role::Input => "input",
             Role::Drop => "column to drop",
+            Role::Exposure => "exposure",
         })
     }
 }
@@ -143,10 +146,20 @@ pub enum TableError {
     Mismatch { path: Box<Path>, column: String, place: Place, value: String, expected: &'static str },
     /// The target is a text or a date.
     #[error(
-        "{}: the target `{column}` is not numeric: {place} holds `{value}`; choose a numeric target or mend the value",
+        "{}: the target `{column}` is not numeric: {place} holds `{value}`; {advice}",
         .path.display()
     )]
-    TargetNotNumeric { path: Box<Path>, column: String, place: Place, value: String },
+    TargetNotNumeric { path: Box<Path>, column: String, place: Place, value: String, advice: &'static str },
+    /// The target cannot be classes.
+    #[error("{}: the target `{column}` cannot be classes: {problem}", .path.display())]
+    Classes { path: Box<Path>, column: String, problem: ClassProblem },
+    /// An exposure that is not a positive finite number.
+    #[error(
+        "{}: the exposure `{column}`, {place}: `{value}` is not a positive finite number; \
+         mend the value or drop the row",
+        .path.display()
+    )]
+    Exposure { path: Box<Path>, column: String, place: Place, value: String },
     /// The target has one value on all training rows.
     #[error(
         "{}: the target `{column}` is {value} on all {rows} training rows, so there is nothing to learn; \
@@ -206,6 +219,43 @@ pub enum TableError {
     /// The columns to write do not form a table.
     #[error("{}: column `{column}` cannot be written: {reason}", .path.display())]
     WriteColumn { path: Box<Path>, column: String, reason: String },
+}
+
+/// What keeps a target from being classes.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the message shows each field")]
+pub enum ClassProblem {
+    /// One class on all training rows.
+    #[error(
+        "it is `{name}` on all {rows} training rows, so there is nothing to learn; \
+         choose another target or other training rows"
+    )]
+    One { name: String, rows: usize },
+    /// Too many different numbers.
+    #[error(
+        "it has {found} different values on the training rows, more than {}; \
+         take it as a number with --likelihood gaussian, or as a count with --likelihood poisson",
+        super::MAX_LEVELS
+    )]
+    TooManyNumbers { found: usize },
+    /// Too many different texts.
+    #[error(
+        "it has {found} different values on the training rows, more than {}; \
+         {place} holds `{value}`, which is not a number: merge classes, or mend the value and use --likelihood gaussian",
+        super::MAX_LEVELS
+    )]
+    TooManyTexts { found: usize, place: Place, value: String },
+    /// A number with a fraction.
+    #[error(
+        "{place} holds `{value}`, which is not a whole number; take it as a number with --likelihood gaussian"
+    )]
+    NotWhole { place: Place, value: String },
+    /// Dates and times.
+    #[error(
+        "{place} holds the time `{value}`; choose another target, \
+         or write it as a number such as hours and use --likelihood gaussian"
+    )]
+    Time { place: Place, value: String },
 }
 
 /// What is wrong with a line of a file of row numbers.

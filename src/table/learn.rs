@@ -2,12 +2,14 @@
 //! except that a column's type is decided by all of its cells.
 
 use super::{
-    MissingColumn, Result, Role, Table, TableError,
+    MissingColumn, Notice, Result, Role, Table, TableError, TargetKind,
     cells::{Kind, Values},
+    dates,
     encoding::{Column, Encoder, Encoding},
+    exposure, target,
 };
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeSet, fmt, path::PathBuf};
+use std::collections::BTreeSet;
 
 /// A text column with more different values than this is not taken for a category.
 pub const MAX_LEVELS: usize = 50;
@@ -28,7 +30,11 @@ pub enum Missing {
 pub struct EncodingOptions {
     /// The column to predict.
     pub target: String,
-    /// The columns to predict from, in this order; all but the target where `None`.
+    /// What the target becomes.
+    pub target_kind: TargetKind,
+    /// The column that counts are relative to (time watched, people at risk): positive numbers, no input.
+    pub exposure: Option<String>,
+    /// The columns to predict from, in this order; all but the target and the exposure where `None`.
     pub inputs: Option<Vec<String>>,
     /// Columns to leave out of the inputs.
     pub drop: Vec<String>,
@@ -41,58 +47,6 @@ impl EncodingOptions {
     pub fn new(target: impl Into<String>) -> Self {
         Self { target: target.into(), ..Self::default() }
     }
-}
-
-/// Something that the user should know, but that stops nothing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Notice {
-    /// Columns with one value on all training rows were left out.
-    ConstantColumns {
-        /// Their names.
-        columns: Vec<String>,
-    },
-    /// Columns without any value on the training rows were left out.
-    EmptyColumns {
-        /// Their names.
-        columns: Vec<String>,
-    },
-    /// Rows without a value in some column were left out.
-    DroppedRows {
-        /// The table.
-        path: PathBuf,
-        /// How many rows were left out.
-        dropped: usize,
-        /// How many rows the table has.
-        rows: usize,
-        /// The columns that lack values.
-        columns: Vec<MissingColumn>,
-    },
-}
-
-impl fmt::Display for Notice {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Notice::ConstantColumns { columns } => {
-                write!(f, "left out, constant on the training rows: {}", quoted(columns.iter()))
-            }
-            Notice::EmptyColumns { columns } => {
-                write!(f, "left out, without any value on the training rows: {}", quoted(columns.iter()))
-            }
-            Notice::DroppedRows { path, dropped, rows, columns } => {
-                let names = quoted(columns.iter().map(|c| &c.column));
-                write!(
-                    f,
-                    "{}: {dropped} of {rows} rows dropped for missing values in {names}",
-                    path.display()
-                )
-            }
-        }
-    }
-}
-
-fn quoted<'a>(names: impl Iterator<Item = &'a String>) -> String {
-    names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
 /// An input column while the encoding is learnt.
@@ -110,7 +64,8 @@ impl Encoding {
     ///
     /// # Errors
     /// A [`TableError`] where a column does not exist or cannot be used, where values are missing (in any row, unless
-    /// rows are dropped) or infinite, and where fewer than two training rows, no input or a constant target remain.
+    /// rows are dropped) or infinite, where an exposure is not positive, where the target cannot be what is asked for,
+    /// and where fewer than two training rows, no input or a constant target remain.
     pub fn learn(
         table: &Table,
         options: &EncodingOptions,
@@ -118,8 +73,11 @@ impl Encoding {
     ) -> Result<(Encoding, Vec<Notice>)> {
         check_rows(table, training_rows)?;
         let target_position = table.position(&options.target, Role::Target)?;
-        let inputs = select_inputs(table, options, target_position)?;
-        let (target_kind, target) = numeric_target(table, target_position)?;
+        let exposure_position =
+            options.exposure.as_ref().map(|name| table.position(name, Role::Exposure)).transpose()?;
+        let inputs = select_inputs(table, options, target_position, exposure_position)?;
+        let (cells_kind, target) = target::read(table, target_position, options.target_kind)?;
+        let exposure = exposure_position.map(|position| exposure::read(table, position)).transpose()?;
         let mut candidates = inputs
             .into_iter()
             .map(|position| {
@@ -129,19 +87,28 @@ impl Encoding {
             .collect::<Result<Vec<_>>>()?;
 
         if options.missing == Missing::Error {
-            let used = candidates.iter().map(|c| (c.position, &c.values)).chain([(target_position, &target)]);
+            let used = candidates
+                .iter()
+                .map(|c| (c.position, &c.values))
+                .chain([(target_position, &target)])
+                .chain(exposure_position.zip(exposure.as_ref()));
             let columns = missing_columns(table, used);
             if !columns.is_empty() {
                 return Err(TableError::Missing { path: table.path().into(), columns });
             }
         }
 
-        let labelled: Vec<usize> =
-            training_rows.iter().copied().filter(|&row| !target.is_missing(row)).collect();
+        let is_labelled =
+            |row| !(target.is_missing(row) || exposure.as_ref().is_some_and(|values| values.is_missing(row)));
+        let labelled: Vec<usize> = training_rows.iter().copied().filter(|&row| is_labelled(row)).collect();
         check_enough(table, labelled.len())?;
         let mut notices = Vec::new();
         let rows = drop_constant(table, &mut candidates, &labelled, &mut notices)?;
-        check_target(table, target_position, &target, &rows)?;
+        let encoder =
+            target::encode(table, target_position, options.target_kind, cells_kind, &target, &rows)?;
+        if let Some((position, values)) = exposure_position.zip(exposure.as_ref()) {
+            exposure::numbers(table, position, values, &rows)?;
+        }
         if candidates.is_empty() {
             let reason = "every column is constant on the training rows or dropped";
             return Err(TableError::NoInputs {
@@ -152,12 +119,14 @@ impl Encoding {
         }
 
         let columns = candidates.iter().map(|c| encode(table, c, &rows)).collect::<Result<Vec<_>>>()?;
-        let target = Column { name: options.target.clone(), encoder: Encoder::numeric(target_kind) };
-        Ok((Encoding::new(target, columns, options.missing)?, notices))
+        let unread = candidates.iter().filter(|c| c.kind == Kind::Text);
+        notices.extend(unread.filter_map(|c| dates::unread(table, c.position, &c.values, &rows)));
+        let target = Column { name: options.target.clone(), encoder };
+        Ok((Encoding::new(target, options.exposure.clone(), columns, options.missing)?, notices))
     }
 }
 
-fn check_rows(table: &Table, rows: &[usize]) -> Result<()> {
+pub(super) fn check_rows(table: &Table, rows: &[usize]) -> Result<()> {
     match rows.iter().find(|&&row| row >= table.rows()) {
         Some(&row) => Err(TableError::RowOutOfRange { path: table.path().into(), row, rows: table.rows() }),
         None => Ok(()),
@@ -169,24 +138,41 @@ fn check_enough(table: &Table, found: usize) -> Result<()> {
 }
 
 /// The positions of the input columns, in the order asked for.
-fn select_inputs(table: &Table, options: &EncodingOptions, target: usize) -> Result<Vec<usize>> {
+fn select_inputs(
+    table: &Table,
+    options: &EncodingOptions,
+    target: usize,
+    exposure: Option<usize>,
+) -> Result<Vec<usize>> {
     let twice = |column: &str, reason| TableError::Selection { column: column.into(), reason };
+    if let Some(name) = options.exposure.as_ref().filter(|_| exposure == Some(target)) {
+        return Err(twice(name, "both as the target and as the exposure"));
+    }
     let mut dropped = Vec::new();
     for name in &options.drop {
         let position = table.position(name, Role::Drop)?;
         if position == target {
             return Err(twice(name, "both as the target and as a column to drop"));
         }
+        if exposure == Some(position) {
+            return Err(twice(name, "both as the exposure and as a column to drop"));
+        }
         dropped.push(position);
     }
     let mut inputs: Vec<usize> = Vec::new();
     match &options.inputs {
-        None => inputs.extend((0..table.column_names().len()).filter(|&position| position != target)),
+        None => inputs.extend(
+            (0..table.column_names().len())
+                .filter(|&position| position != target && exposure != Some(position)),
+        ),
         Some(names) => {
             for name in names {
                 let position = table.position(name, Role::Input)?;
                 if position == target {
                     return Err(twice(name, "both as the target and as an input"));
+                }
+                if exposure == Some(position) {
+                    return Err(twice(name, "both as the exposure and as an input"));
                 }
                 if inputs.contains(&position) {
                     return Err(twice(name, "twice among the inputs"));
@@ -205,22 +191,6 @@ fn select_inputs(table: &Table, options: &EncodingOptions, target: usize) -> Res
         });
     }
     Ok(inputs)
-}
-
-fn numeric_target(table: &Table, position: usize) -> Result<(Kind, Values<'_>)> {
-    let cells = table.cells(position)?;
-    let (kind, values) = cells.infer();
-    if matches!(kind, Kind::Number | Kind::Boolean) {
-        return Ok((kind, values));
-    }
-    let (row, value) =
-        cells.read(Kind::Number).err().map_or((0, String::new()), |misfit| (misfit.row, misfit.value));
-    Err(TableError::TargetNotNumeric {
-        path: table.path().into(),
-        column: table.column_names()[position].clone(),
-        place: table.place(row),
-        value,
-    })
 }
 
 /// The columns that lack values, with their counts.
@@ -294,24 +264,6 @@ fn drop_constant(
     Ok(rows)
 }
 
-fn check_target(table: &Table, position: usize, values: &Values<'_>, rows: &[usize]) -> Result<()> {
-    check_finite(table, position, values, rows)?;
-    if values.is_constant(rows) {
-        let value = match values {
-            Values::Number(values) => rows.first().map_or(f64::NAN, |&row| values[row]),
-            _ => f64::NAN,
-        };
-        let column = table.column_names()[position].clone();
-        return Err(TableError::TargetConstant {
-            path: table.path().into(),
-            column,
-            value,
-            rows: rows.len(),
-        });
-    }
-    Ok(())
-}
-
 pub(super) fn check_finite(
     table: &Table,
     position: usize,
@@ -364,15 +316,4 @@ fn too_many_levels(table: &Table, position: usize, levels: usize) -> Result<Tabl
         place: table.place(row),
         value,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn notices_name_columns_and_counts() {
-        let constant = Notice::ConstantColumns { columns: vec!["a".into(), "b=x".into()] };
-        assert_eq!(constant.to_string(), "left out, constant on the training rows: `a`, `b=x`");
-    }
 }

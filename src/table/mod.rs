@@ -5,6 +5,8 @@
 //! 2. [`split::resolve`] says which rows are for training and which for testing.
 //! 3. [`Encoding::learn`] decides, on the training rows, how each column becomes numbers: a number stays one, `true`
 //!    and `false` become 1 and 0, a text becomes one 0/1 column a level, a date becomes hours since the first one.
+//!    A target may be classes instead of numbers ([`TargetKind`]; [`choose_likelihood`] looks at it first), and a column
+//!    may be the exposure of counts.
 //! 4. [`Encoding::apply`] turns any table with the same columns into [`Encoded`] numbers, in the table's own units.
 //!    An encoding is stored with the model, so that prediction reads tables just as training did.
 //!
@@ -27,19 +29,28 @@
 //! ```
 
 mod cells;
+mod classes;
 mod csv;
+mod dates;
+mod encoded;
 mod encoding;
 mod error;
+mod exposure;
 mod guard;
 mod learn;
+mod notice;
 mod parquet;
 mod read;
 pub mod split;
+mod target;
 mod write;
 
-pub use encoding::{Encoded, Encoding, TargetUse};
-pub use error::{MissingColumn, Place, Result, Role, RowProblem, TableError};
-pub use learn::{EncodingOptions, MAX_LEVELS, Missing, Notice};
+pub use encoded::Encoded;
+pub use encoding::{Encoding, TargetUse};
+pub use error::{ClassProblem, MissingColumn, Place, Result, Role, RowProblem, TableError};
+pub use learn::{EncodingOptions, MAX_LEVELS, Missing};
+pub use notice::Notice;
 pub use read::Table;
 pub use split::Split;
+pub use target::{TargetKind, choose_likelihood};
 pub use write::{Values, write};
