@@ -25,6 +25,14 @@ pub enum Error {
         /// Which quantity.
         what: &'static str,
     },
+    /// An iteration inside an evaluation did not come to rest.
+    #[error("{what} did not settle within {steps} steps")]
+    NotSettled {
+        /// Which iteration.
+        what: &'static str,
+        /// The steps that it was given.
+        steps: usize,
+    },
     /// Two lengths that must agree do not.
     #[error("{what}: expected {expected}, found {found}")]
     Shape {
@@ -42,6 +50,18 @@ pub enum Error {
         column: String,
         /// 0-based row.
         row: usize,
+    },
+    /// A target that the likelihood gives no density.
+    #[error("column `{column}`, row {row}: target {value}: {problem}")]
+    Support {
+        /// Column name.
+        column: String,
+        /// 0-based row.
+        row: usize,
+        /// The target.
+        value: f64,
+        /// What it must be.
+        problem: String,
     },
     /// A parameter's value, prior or path does not make sense.
     #[error("parameter `{path}`: {problem}")]
@@ -73,6 +93,9 @@ impl Error {
     /// Whether an evaluation elsewhere may succeed: true for numerical failures at one point of parameter
     /// space, which cost one particle one step; false for errors in data, settings or files.
     pub fn is_recoverable(&self) -> bool {
-        matches!(self, Error::NotPositiveDefinite { .. } | Error::NotFiniteValue { .. })
+        matches!(
+            self,
+            Error::NotPositiveDefinite { .. } | Error::NotFiniteValue { .. } | Error::NotSettled { .. }
+        )
     }
 }

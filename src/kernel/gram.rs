@@ -11,7 +11,7 @@ use faer::{Mat, MatMut, Par};
 use std::ops::Range;
 
 /// Scratch memory for matrices of a given number of rows; reused between evaluations.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct KernelWorkspace {
     blocks: Vec<Block>,
 }

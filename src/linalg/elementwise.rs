@@ -114,6 +114,22 @@ pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
     sum_over(a, b, |x, y, s| x.mul_add(y, s))
 }
 
+/// Σ_i a_i b_i, by the widest vector instructions at hand.
+pub(crate) fn inner_product(a: &[f64], b: &[f64]) -> f64 {
+    vectorise(
+        #[inline(always)]
+        || dot(a, b),
+    )
+}
+
+/// a_i += s b_i, by the widest vector instructions at hand.
+pub(crate) fn add_scaled(a: &mut [f64], s: f64, b: &[f64]) {
+    vectorise(
+        #[inline(always)]
+        || a.iter_mut().zip(b).for_each(|(a, b)| *a = b.mul_add(s, *a)),
+    );
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -142,7 +142,13 @@ impl Exact {
 
 /// Kernel parameters, then `likelihood.variance`, then those of the mean.
 fn parameters(kernel: &Kernel, mean: Mean, dim: usize) -> Vec<Parameter> {
-    let of_kernel = kernel.parameters().into_iter().map(|p| {
+    let noise = Parameter::positive("likelihood.variance", 1.0);
+    kernel_parameters(kernel).chain([noise]).chain(mean.parameters(dim)).collect()
+}
+
+/// The parameters of a kernel with their default priors.
+pub(super) fn kernel_parameters(kernel: &Kernel) -> impl Iterator<Item = Parameter> + use<> {
+    kernel.parameters().into_iter().map(|p| {
         let prior = match p.role {
             // A period far from where it starts is another model; scales may roam.
             ParameterRole::Period => Prior::LogNormal { mu: p.start.ln(), sigma: 0.5 },
@@ -153,8 +159,7 @@ fn parameters(kernel: &Kernel, mean: Mean, dim: usize) -> Vec<Parameter> {
             fixed: p.fixed,
             ..Parameter::positive(format!("kernel.{}", p.path), p.start)
         }
-    });
-    of_kernel.chain([Parameter::positive("likelihood.variance", 1.0)]).chain(mean.parameters(dim)).collect()
+    })
 }
 
 impl Model for Exact {

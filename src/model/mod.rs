@@ -2,10 +2,17 @@
 
 mod conditioning;
 mod exact;
+mod kind;
+mod latent;
 mod target;
 
 pub use conditioning::{Conditioned, CovarianceForm, GaussianPrediction};
 pub use exact::{Exact, ExactWorkspace};
+pub use kind::{GpModel, LatentValues, condition_latent};
+pub use latent::{
+    Correction, Joint, JointWorkspace, LatentConditioned, LatentModel, LatentPrediction, Marginal,
+    MarginalWorkspace, Process,
+};
 pub use target::{Criterion, Target, TargetWorkspace};
 
 use crate::Result;

@@ -127,6 +127,21 @@ impl Layout {
             })
     }
 
+    /// Paths of the parameters that a path stands for: one, or all of a list, as `kernel.lengthscales` for
+    /// `kernel.lengthscales[0]`, `kernel.lengthscales[1]`, ….
+    ///
+    /// # Errors
+    /// As [`Layout::find`].
+    pub fn find_all(&self, path: &str) -> Result<Vec<String>> {
+        let list = format!("{path}[");
+        let of_list = self.parameters.iter().filter(|p| p.path.starts_with(&list)).map(|p| p.path.clone());
+        let of_list: Vec<String> = of_list.collect();
+        if of_list.len() > 1 {
+            return Ok(of_list);
+        }
+        Ok(vec![self.parameters[self.find(path)?].path.clone()])
+    }
+
     /// Changes one parameter and checks the layout again.
     ///
     /// # Errors
@@ -293,6 +308,17 @@ mod tests {
         assert_eq!((theta[1], theta[2]), (24.0, -2.0));
         let back = layout.unconstrain(&theta).unwrap();
         assert!((back[0] - 0.3).abs() < 1e-12 && back[1] == -2.0);
+    }
+
+    #[test]
+    fn the_path_of_a_list_stands_for_all_of_it() {
+        let list = (0..3).map(|d| Parameter::positive(format!("kernel.lengthscales[{d}]"), 1.0));
+        let layout = Layout::new(list.chain([Parameter::positive("kernel.variance", 1.0)]).collect());
+        let layout = layout.unwrap();
+        assert_eq!(layout.find_all("kernel.lengthscales").unwrap().len(), 3);
+        assert_eq!(layout.find_all("kernel.lengthscales[1]").unwrap(), ["kernel.lengthscales[1]"]);
+        assert_eq!(layout.find_all("kernel.variance").unwrap(), ["kernel.variance"]);
+        assert!(layout.find_all("kernel.length").is_err());
     }
 
     #[test]

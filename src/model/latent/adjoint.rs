@@ -1,0 +1,66 @@
+//! The adjoint of f = m + Lν in K = LLᵀ.
+//!
+//! With f̄ = ∂/∂f the adjoint of L is L̄ = tril(f̄ νᵀ), of rank one below the diagonal. The Cholesky adjoint (Murray 2016,
+//! eq. 10) is K̄ = ½ L⁻ᵀ S L⁻¹ with S = P + Pᵀ, P = Φ(LᵀL̄). Because L̄ is what it is, P = Φ(c νᵀ) with c = Lᵀ f̄, and
+//!
+//! S_ab = c_max(a,b) ν_min(a,b):
+//!
+//! S X costs O(N²) by running sums instead of O(N³). What is left is a triangular inverse and a triangular product, N³/3
+//! multiplications and additions together, as much as the Cholesky factorisation itself takes.
+
+use faer::linalg::matmul::triangular::{self, BlockStructure};
+use faer::linalg::triangular_inverse::invert_lower_triangular;
+use faer::prelude::{Reborrow, ReborrowMut};
+use faer::{Accum, MatMut, MatRef, Par};
+
+/// Whitened latents of one function and c = Lᵀ f̄.
+pub(super) struct RankOne<'a> {
+    pub whitened: &'a [f64],
+    pub pulled: &'a [f64],
+}
+
+/// K̄ (lower triangle) into `out` from L in `factor`, summed over the functions that share L. `inverse` and `product`
+/// are N×N scratch; `sums` has length N.
+pub(super) fn cholesky_adjoint(
+    factor: MatRef<'_, f64>,
+    functions: &[RankOne<'_>],
+    mut inverse: MatMut<'_, f64>,
+    mut product: MatMut<'_, f64>,
+    mut out: MatMut<'_, f64>,
+    par: Par,
+) {
+    let n = factor.nrows();
+    invert_lower_triangular(inverse.rb_mut(), factor, par);
+    // T = S L⁻¹: only its lower triangle is needed, since L⁻ᵀ is upper triangular and K̄ symmetric.
+    for j in 0..n {
+        let x = column(inverse.rb_mut(), j, n);
+        let t = column(product.rb_mut(), j, n);
+        t.fill(0.0);
+        for RankOne { whitened, pulled } in functions {
+            let mut above: f64 = 0.0;
+            let mut below: f64 = x.iter().zip(&pulled[j..]).map(|(x, c)| x * c).sum();
+            for (k, (t, x)) in t.iter_mut().zip(x.iter()).enumerate() {
+                let (v, c) = (whitened[j + k], pulled[j + k]);
+                above += v * x;
+                below -= c * x;
+                *t += c * above + v * below;
+            }
+        }
+    }
+    triangular::matmul(
+        out.rb_mut(),
+        BlockStructure::TriangularLower,
+        Accum::Replace,
+        inverse.rb().transpose(),
+        BlockStructure::TriangularUpper,
+        product.rb(),
+        BlockStructure::TriangularLower,
+        0.5,
+        par,
+    );
+}
+
+/// Column `j` from its diagonal on.
+fn column(matrix: MatMut<'_, f64>, j: usize, n: usize) -> &mut [f64] {
+    matrix.col_mut(j).try_as_col_major_mut().map_or(&mut [][..], |c| &mut c.as_slice_mut()[j..n])
+}
