@@ -7,6 +7,7 @@
 
 mod bandwidth;
 mod bilinear;
+mod blocks;
 mod coordinatewise;
 mod marginal;
 mod metric;
@@ -129,6 +130,13 @@ pub enum SteinKernel {
     /// 1 + (x − μ)ᵀ Σ⁻¹ (y − μ), the tangent kernel of the Gaussian family: the cloud follows black-box variational
     /// inference with a full covariance (Chu et al. 2020, eq. 18).
     GaussianTangent(TangentMoments),
+    /// One kernel for the first coordinates and another for the rest: hyperparameters and latent values.
+    Blocks {
+        /// Number of coordinates of the first.
+        split: usize,
+        /// The kernel of each part.
+        kernels: Box<(SteinKernel, SteinKernel)>,
+    },
     /// Σ w k with positive weights.
     Sum(Vec<(f64, SteinKernel)>),
 }
@@ -147,6 +155,14 @@ impl SteinKernel {
     /// The paper's: RBF with h = median / log J.
     pub fn paper() -> Self {
         SteinKernel::Rbf(Bandwidth::MedianOverLog)
+    }
+
+    /// The paper's for hyperparameters, and for latent values one coordinate by coordinate, whose force does not fade
+    /// with their number.
+    pub fn paper_with_latents(hyperparameters: usize) -> Self {
+        let of_latents =
+            SteinKernel::Coordinatewise { profile: Radial::Rbf, bandwidth: Bandwidth::MedianOverLog };
+        SteinKernel::Blocks { split: hyperparameters, kernels: Box::new((Self::paper(), of_latents)) }
     }
 
     /// The kernel for particles in `dim` dimensions.
@@ -170,6 +186,10 @@ impl SteinKernel {
             }
             SteinKernel::GaussianTangent(TangentMoments::Given { mean, covariance }) => {
                 Box::new(tangent::with_given_moments(mean, covariance, dim)?)
+            }
+            SteinKernel::Blocks { split, kernels } => {
+                let (first, rest) = (kernels.0.build(*split)?, kernels.1.build(dim.saturating_sub(*split))?);
+                Box::new(blocks::BlocksKernel::new(*split, dim, first, rest)?)
             }
             SteinKernel::Sum(parts) => {
                 let build = |(weight, kernel): &(f64, SteinKernel)| Ok((*weight, kernel.build(dim)?));

@@ -19,6 +19,7 @@ fn kernels() -> Vec<SteinKernel> {
         SteinKernel::Marginal,
         SteinKernel::GaussianTangent(TangentMoments::Cloud),
         SteinKernel::default_mixture(),
+        SteinKernel::paper_with_latents(1),
     ]
 }
 
