@@ -8,8 +8,9 @@ use super::Posterior;
 use super::fitted::{Details, FittedModel};
 use crate::dataset::Standardisation;
 use crate::kernel::{InputColumns, KernelExpression};
+use crate::likelihood::{Approximation, Family, Observation};
 use crate::mean::Mean;
-use crate::model::{Exact, Model};
+use crate::model::{Exact, GpModel, LatentModel, LatentValues, Process};
 use crate::parameter::{Bijector, Parameter, Prior};
 use crate::stein::Cloud;
 use crate::{Error, Result};
@@ -64,7 +65,13 @@ struct Header {
     format: u64,
     created_by: String,
     model: String,
-    likelihood: String,
+    likelihood: Family,
+    #[serde(default)]
+    latent_values: Option<LatentForm>,
+    #[serde(default)]
+    noise_kernel: Option<String>,
+    #[serde(default)]
+    class_names: Option<Vec<String>>,
     method: String,
     kernel: String,
     mean: Mean,
@@ -74,6 +81,24 @@ struct Header {
     standardisation: Standardisation,
     parameters: Vec<StoredParameter>,
     encoding: Option<serde_json::Value>,
+}
+
+/// What a draw says about latent values.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum LatentForm {
+    Gaussian(Approximation),
+    Drawn,
+}
+
+impl LatentForm {
+    fn of(model: &GpModel) -> Option<Self> {
+        match model {
+            GpModel::Exact(_) => None,
+            GpModel::Latent(_, LatentValues::Gaussian(approximation)) => Some(Self::Gaussian(*approximation)),
+            GpModel::Latent(_, LatentValues::Drawn) => Some(Self::Drawn),
+        }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -102,8 +127,11 @@ impl FittedModel {
         let header = Header {
             format: FORMAT,
             created_by: concat!("steingp ", env!("CARGO_PKG_VERSION")).into(),
-            model: "exact".into(),
-            likelihood: "gaussian".into(),
+            model: model.name().into(),
+            likelihood: model.family(),
+            latent_values: LatentForm::of(model),
+            noise_kernel: details.noise_kernel.as_ref().map(ToString::to_string),
+            class_names: details.class_names.clone(),
             method: details.method.clone(),
             kernel: details.kernel.to_string(),
             mean: model.mean(),
@@ -121,7 +149,9 @@ impl FittedModel {
         let (n, d) = (model.x().nrows(), model.x().ncols());
         let (count, dim) = (self.posterior.count(), self.posterior.draws().dim());
         let x = bytes(&mut (0..n).flat_map(|i| (0..d).map(move |c| (i, c))).map(|(i, c)| model.x()[(i, c)]));
-        let y = bytes(&mut model.y().iter().copied());
+        let (targets, exposures) = observations(model);
+        let y = bytes(&mut targets.into_iter());
+        let exposure = bytes(&mut exposures.into_iter());
         let particles = bytes(&mut self.posterior.draws().values().iter().copied());
         let weights = bytes(&mut self.posterior.weights().iter().copied());
         let view = |shape: Vec<usize>, data| TensorView::new(Dtype::F64, shape, data);
@@ -130,6 +160,7 @@ impl FittedModel {
                 let tensors = [
                     ("x", x),
                     ("y", view(vec![n], &y)?),
+                    ("exposure", view(vec![n], &exposure)?),
                     ("particles", view(vec![count, dim], &particles)?),
                     ("weights", view(vec![count], &weights)?),
                 ];
@@ -176,12 +207,6 @@ fn read(path: &Path) -> Result<FittedModel, ModelFileProblem> {
 }
 
 fn rebuild(header: Header, tensors: &SafeTensors<'_>) -> Result<FittedModel> {
-    if header.model != "exact" || header.likelihood != "gaussian" {
-        return Err(damaged(format!(
-            "unknown model `{}` with likelihood `{}`",
-            header.model, header.likelihood
-        )));
-    }
     let (x_shape, x) = tensor(tensors, "x")?;
     let (_, y) = tensor(tensors, "y")?;
     let (particles_shape, particles) = tensor(tensors, "particles")?;
@@ -207,20 +232,60 @@ fn rebuild(header: Header, tensors: &SafeTensors<'_>) -> Result<FittedModel> {
         groups: header.input_groups.clone(),
     };
     let x = Mat::from_fn(n, d, |i, j| x[i * d + j]);
-    let mut model = Exact::new(x.as_ref(), &y, kernel.resolve(&inputs)?, header.mean)?;
+    let noise_kernel = header.noise_kernel.as_deref().map(str::parse::<KernelExpression>);
+    let noise_kernel = noise_kernel.transpose().map_err(Error::Expression)?;
+    let process = Process { kernel: kernel.resolve(&inputs)?, mean: header.mean };
+    let mut model = match (header.model.as_str(), header.latent_values) {
+        ("exact", None) if header.likelihood == Family::Gaussian => {
+            GpModel::Exact(Exact::new(x.as_ref(), &y, process.kernel, process.mean)?)
+        }
+        ("latent", Some(form)) => {
+            let (_, exposure) = tensor(tensors, "exposure")?;
+            if exposure.len() != n {
+                return Err(damaged("sizes of its parts disagree".into()));
+            }
+            let observations =
+                y.iter().zip(exposure).map(|(y, exposure)| Observation { y: *y, exposure }).collect();
+            let mut processes = vec![process];
+            if let Some(expression) = &noise_kernel {
+                processes.push(Process { kernel: expression.resolve(&inputs)?, mean: Mean::Constant });
+            }
+            let likelihood = header.likelihood.build(header.class_names.as_ref().map_or(2, Vec::len))?;
+            let classes = header.class_names.as_ref().map(Vec::len);
+            let takes_two = matches!(header.likelihood, Family::Bernoulli | Family::Probit);
+            if classes.is_some() != header.likelihood.has_classes() || (takes_two && classes != Some(2)) {
+                return Err(damaged("its classes are not those of its likelihood".into()));
+            }
+            let takes_expectation = likelihood.latents() == 1 && likelihood.is_log_concave();
+            if matches!(form, LatentForm::Gaussian(Approximation::Expectation)) && !takes_expectation {
+                return Err(damaged("its likelihood has no expectation propagation".into()));
+            }
+            let values = match form {
+                LatentForm::Gaussian(approximation) => LatentValues::Gaussian(approximation),
+                LatentForm::Drawn => LatentValues::Drawn,
+            };
+            GpModel::Latent(LatentModel::new(x.as_ref(), observations, likelihood, processes)?, values)
+        }
+        (name, _) => {
+            let likelihood = header.likelihood.name();
+            return Err(damaged(format!("unknown model `{name}` with likelihood `{likelihood}`")));
+        }
+    };
     let paths = model.layout().parameters().iter().map(|p| &p.path);
     if !paths.eq(header.parameters.iter().map(|p| &p.path)) {
         return Err(damaged("its parameters are not those of its kernel".into()));
     }
     let parameters = header.parameters.into_iter().map(Parameter::from).collect();
     *model.layout_mut() = crate::parameter::Layout::new(parameters)?;
-    if model.layout().dim() != dim {
+    if model.draw_dim() != dim {
         return Err(damaged("its particles do not fit its parameters".into()));
     }
     let mut draws = Cloud::zeros(count, dim);
     draws.values_mut().copy_from_slice(&particles);
     let details = Details {
         kernel,
+        noise_kernel,
+        class_names: header.class_names,
         method: header.method,
         input_names: header.input_names,
         input_groups: header.input_groups,
@@ -229,6 +294,14 @@ fn rebuild(header: Header, tensors: &SafeTensors<'_>) -> Result<FittedModel> {
         encoding: header.encoding,
     };
     FittedModel::new(model, Posterior::weighted(draws, weights)?, details)
+}
+
+/// Targets and exposures, N each, on the model's scale.
+fn observations(model: &GpModel) -> (Vec<f64>, Vec<f64>) {
+    match model {
+        GpModel::Exact(model) => (model.y().to_vec(), vec![1.0; model.y().len()]),
+        GpModel::Latent(model, _) => model.observations().iter().map(|at| (at.y, at.exposure)).unzip(),
+    }
 }
 
 fn tensor(tensors: &SafeTensors<'_>, name: &str) -> Result<(Vec<usize>, Vec<f64>)> {

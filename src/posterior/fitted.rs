@@ -1,9 +1,12 @@
 //! A fitted model: everything that prediction needs, from the table's own units and back to them.
 
-use super::{Metrics, MixtureTable, ParameterSummary, Posterior, PredictionKind, Predictor};
+use super::{
+    MixtureTable, ObservedTable, ParameterSummary, Posterior, PredictionKind, Predictions, Predictor,
+};
 use crate::dataset::Standardisation;
 use crate::kernel::{Kernel, KernelExpression};
-use crate::model::{Exact, Model};
+use crate::likelihood::Scaling;
+use crate::model::GpModel;
 use crate::{Error, Result};
 use faer::{Mat, MatRef};
 use rayon::prelude::*;
@@ -11,7 +14,7 @@ use rayon::prelude::*;
 /// A model with the posterior of its parameters, the scaling of its data and the names of its columns.
 #[derive(Debug)]
 pub struct FittedModel {
-    pub(crate) model: Exact,
+    pub(crate) model: GpModel,
     pub(crate) posterior: Posterior,
     pub(crate) details: Details,
 }
@@ -31,6 +34,10 @@ pub struct Details {
     pub target_name: String,
     /// From the table's units to the model's scale.
     pub standardisation: Standardisation,
+    /// Kernel expression of the second latent function, where it has one of its own.
+    pub noise_kernel: Option<KernelExpression>,
+    /// Names of the classes, where the target has classes.
+    pub class_names: Option<Vec<String>>,
     /// How a table's columns become inputs, as the table module stored it.
     pub encoding: Option<serde_json::Value>,
 }
@@ -40,7 +47,7 @@ impl FittedModel {
     ///
     /// # Errors
     /// [`Error::Shape`] where the draws or names do not fit the model.
-    pub fn new(model: Exact, posterior: Posterior, details: Details) -> Result<Self> {
+    pub fn new(model: GpModel, posterior: Posterior, details: Details) -> Result<Self> {
         Predictor::new(&model, &posterior)?;
         let (expected, found) = (model.x().ncols(), details.input_names.len());
         let scales = &details.standardisation;
@@ -51,7 +58,7 @@ impl FittedModel {
     }
 
     /// The model, on its own scale.
-    pub fn model(&self) -> &Exact {
+    pub fn model(&self) -> &GpModel {
         &self.model
     }
 
@@ -70,7 +77,9 @@ impl FittedModel {
         self.details.encoding = Some(encoding);
     }
 
-    /// Mixtures at `x` (N*×D), inputs and target in the table's own units.
+    /// Mixtures at `x` (N*×D), inputs and target in the table's own units: of observations for exact regression, of the
+    /// first latent function for any model. A latent function that is the logarithm of a rate or scale is that of the
+    /// target's own units, per unit of exposure.
     ///
     /// # Errors
     /// As [`Predictor::predict`].
@@ -78,7 +87,39 @@ impl FittedModel {
         let x = self.standardised(x)?;
         let table = Predictor::new(&self.model, &self.posterior)?.predict(x.as_ref(), kind)?;
         let scaling = &self.details.standardisation;
+        Ok(match self.model.family().scaling() {
+            Scaling::Standardise => table.rescaled(scaling.target_shift, scaling.target_scale),
+            Scaling::Mean => table.rescaled(scaling.target_scale.ln(), 1.0),
+            Scaling::Rate => table.rescaled(scaling.exposure_scale.ln(), 1.0),
+            Scaling::None => table,
+        })
+    }
+
+    /// Distributions of observations of a latent model at `x` (N*×D), with exposures where counts have them (1 where
+    /// absent), all in the table's own units.
+    ///
+    /// # Errors
+    /// As [`Predictor::predict_observed`].
+    pub fn predict_observed(&self, x: MatRef<'_, f64>, exposures: Option<&[f64]>) -> Result<ObservedTable> {
+        let x = self.standardised(x)?;
+        let scaling = &self.details.standardisation;
+        let mut exposures = exposures.map_or_else(|| vec![1.0; x.nrows()], <[f64]>::to_vec);
+        if self.model.family().scaling() == Scaling::Rate {
+            exposures.iter_mut().for_each(|e| *e *= scaling.exposure_scale);
+        }
+        let table = Predictor::new(&self.model, &self.posterior)?.predict_observed(x.as_ref(), &exposures)?;
         Ok(table.rescaled(scaling.target_shift, scaling.target_scale))
+    }
+
+    /// What is predicted of observations, by any model.
+    ///
+    /// # Errors
+    /// As [`Predictor::predict`].
+    pub fn predict_y(&self, x: MatRef<'_, f64>, exposures: Option<&[f64]>) -> Result<Predictions> {
+        Ok(match &self.model {
+            GpModel::Exact(_) => Predictions::Mixtures(self.predict(x, PredictionKind::Observed)?),
+            GpModel::Latent(..) => Predictions::Observed(self.predict_observed(x, exposures)?),
+        })
     }
 
     /// Mean (N*) and full covariance (N*×N*) at `x`, in the table's own units.
@@ -93,15 +134,6 @@ impl FittedModel {
         mean.iter_mut().for_each(|m| *m = target_shift + target_scale * *m);
         covariance *= faer::Scale(target_scale * target_scale);
         Ok((mean, covariance))
-    }
-
-    /// Scores at `x` (N*×D) with known targets, in the table's own units; `None` without rows.
-    ///
-    /// # Errors
-    /// As [`Predictor::predict`].
-    pub fn score(&self, x: MatRef<'_, f64>, y: &[f64]) -> Result<Option<Metrics>> {
-        let predictions = self.predict(x, PredictionKind::Observed)?;
-        Ok(Metrics::new(&predictions, y, self.details.standardisation.target_scale))
     }
 
     /// Moments and quantiles of each parameter, constrained, on the model's scale.

@@ -1,6 +1,7 @@
 //! How good predictions are, on rows with known targets.
 
-use super::MixtureTable;
+use super::{PredictedRow, Predictions};
+use rayon::prelude::*;
 use serde::Serialize;
 
 /// Scores of predictions.
@@ -39,45 +40,58 @@ pub struct Coverage {
 impl Metrics {
     /// Predictions and targets in the target's own units; `target_scale` is the standard deviation by which the
     /// training target was divided. `None` without rows.
-    pub fn new(predictions: &MixtureTable, y: &[f64], target_scale: f64) -> Option<Self> {
+    pub fn new(predictions: &Predictions, y: &[f64], target_scale: f64) -> Option<Self> {
         if y.is_empty() || y.len() != predictions.rows() {
             return None;
         }
-        let mean_of = |f: &dyn Fn(usize) -> f64| (0..y.len()).map(f).sum::<f64>() / y.len() as f64;
-        let pit = probability_integral_transform(predictions, y);
+        let count = y.len() as f64;
+        let each = |f: &(dyn Fn(PredictedRow<'_>, f64) -> f64 + Sync)| -> Vec<f64> {
+            (0..y.len()).into_par_iter().map(|i| f(predictions.row(i), y[i])).collect()
+        };
+        let mean_of = |f: &(dyn Fn(PredictedRow<'_>, f64) -> f64 + Sync)| each(f).iter().sum::<f64>() / count;
+        let tails: Vec<(f64, f64)> =
+            (0..y.len()).into_par_iter().map(|i| predictions.row(i).cdf(y[i])).collect();
+        // An interval holds every value that is not wholly outside: a discrete value counts where any of it is inside.
         let covered = |level: f64| {
             let tail = 0.5 * (1.0 - level);
-            pit.iter().filter(|p| **p >= tail && **p <= 1.0 - tail).count() as f64 / y.len() as f64
+            tails.iter().filter(|(below, up_to)| *up_to >= tail && *below <= 1.0 - tail).count() as f64
+                / count
         };
-        let log_likelihood = mean_of(&|i| predictions.row(i).log_density(y[i]));
-        let rmse = mean_of(&|i| (predictions.row(i).mean() - y[i]).powi(2)).sqrt();
+        let log_likelihood = mean_of(&|row, y| row.log_density(y));
+        let rmse = mean_of(&|row, y| (row.moments().0 - y).powi(2)).sqrt();
         Some(Self {
             log_likelihood,
             log_likelihood_standardised: log_likelihood + target_scale.ln(),
             rmse,
             rmse_standardised: rmse / target_scale,
-            mae: mean_of(&|i| (predictions.row(i).quantile(0.5) - y[i]).abs()),
-            crps: mean_of(&|i| predictions.row(i).crps(y[i])),
+            mae: mean_of(&|row, y| (row.quantile(0.5) - y).abs()),
+            crps: mean_of(&|row, y| row.crps(y)),
             coverage: Coverage { half: covered(0.5), ninety: covered(0.9), ninety_five: covered(0.95) },
         })
     }
 }
 
-/// P(Y_i ≤ y_i) for each row: uniform where predictions are calibrated.
-pub fn probability_integral_transform(predictions: &MixtureTable, y: &[f64]) -> Vec<f64> {
-    predictions.iter().zip(y).map(|(mixture, y)| mixture.cdf(*y)).collect()
+/// P(Y_i ≤ y_i) for each row: uniform where predictions are calibrated. For discrete targets the middle of the step at
+/// y_i.
+pub fn probability_integral_transform(predictions: &Predictions, y: &[f64]) -> Vec<f64> {
+    let middle = |i: usize| {
+        let (below, up_to) = predictions.row(i).cdf(y[i]);
+        0.5 * (below + up_to)
+    };
+    (0..y.len().min(predictions.rows())).into_par_iter().map(middle).collect()
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::posterior::MixtureTable;
 
     #[test]
     fn scores_of_a_known_prediction() {
         let mut table = MixtureTable::zeros(2, vec![1.0]);
         table.set_component(0, &[0.0, 10.0], &[4.0, 4.0]);
-        let m = Metrics::new(&table, &[2.0, 10.0], 2.0).unwrap();
+        let m = Metrics::new(&Predictions::Mixtures(table), &[2.0, 10.0], 2.0).unwrap();
         assert!((m.rmse - 2f64.sqrt()).abs() < 1e-12 && (m.rmse_standardised - 0.5f64.sqrt()).abs() < 1e-12);
         assert!((m.mae - 1.0).abs() < 1e-9);
         let standardised = -0.25 - 0.5 * (2.0 * std::f64::consts::PI).ln();

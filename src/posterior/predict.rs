@@ -1,8 +1,8 @@
-//! Predictions of a posterior: one Gaussian a draw, mixed with its weight.
+//! Predictions of a posterior: one Gaussian of latent values a draw, mixed with its weight.
 
-use super::{MixtureTable, Posterior};
+use super::{MixtureTable, ObservedTable, Posterior};
 use crate::linalg::in_parallel;
-use crate::model::{Conditioned, CovarianceForm, Exact, Model};
+use crate::model::{Conditioned, CovarianceForm, Exact, GpModel, Model, condition_latent};
 use crate::{Error, Result};
 use faer::{Mat, MatRef, Par};
 use rayon::prelude::*;
@@ -20,10 +20,10 @@ pub enum PredictionKind {
 
 /// A model and a posterior of its parameters, ready to predict.
 ///
-/// Draws are conditioned one after the other and forgotten: memory is one N×N matrix a thread, not a draw.
+/// Draws are conditioned one after the other and forgotten: memory is that of one condition a thread, not a draw.
 #[derive(Debug, Clone, Copy)]
 pub struct Predictor<'a> {
-    model: &'a Exact,
+    model: &'a GpModel,
     posterior: &'a Posterior,
 }
 
@@ -32,31 +32,40 @@ impl<'a> Predictor<'a> {
     ///
     /// # Errors
     /// [`Error::Shape`] where the draws have another dimension.
-    pub fn new(model: &'a Exact, posterior: &'a Posterior) -> Result<Self> {
-        let (expected, found) = (model.layout().dim(), posterior.draws().dim());
+    pub fn new(model: &'a GpModel, posterior: &'a Posterior) -> Result<Self> {
+        let (expected, found) = (model.draw_dim(), posterior.draws().dim());
         if expected != found {
             return Err(Error::Shape { what: "coordinates of a posterior draw", expected, found });
         }
         Ok(Self { model, posterior })
     }
 
-    /// Mixtures at `x` (N*×D), all on the model's scale.
+    /// Mixtures at `x` (N*×D), all on the model's scale: of observations for exact regression, of the first latent
+    /// function for any model.
     ///
     /// Draws whose covariance matrix cannot be factored are left out; the others take over their weight.
     ///
     /// # Errors
-    /// [`Error::Shape`] for a wrong number of columns; the failure where no draw can be conditioned on.
+    /// [`Error::Shape`] for a wrong number of columns; the failure where no draw can be conditioned on;
+    /// [`Error::Invalid`] where observations of a latent model are asked for, which are no Gaussians: see
+    /// [`Predictor::predict_observed`].
     pub fn predict(&self, x: MatRef<'_, f64>, kind: PredictionKind) -> Result<MixtureTable> {
-        let count = self.posterior.count();
+        let model = match (self.model, kind) {
+            (GpModel::Exact(model), _) => model,
+            (GpModel::Latent(..), PredictionKind::Latent) => {
+                return Ok(self.predict_observed(x, &vec![1.0; x.nrows()])?.latent(0));
+            }
+            (GpModel::Latent(..), PredictionKind::Observed) => return Err(no_mixture()),
+        };
         let table = Mutex::new(MixtureTable::zeros(x.nrows(), self.posterior.weights().to_vec()));
-        let noise = self.for_each_draw(|j, conditioned| {
+        let noise = self.for_each_exact(model, |j, conditioned| {
             let p = conditioned.predict_f(x, CovarianceForm::Diagonal)?;
             if let Ok(mut table) = table.lock() {
                 table.set_component(j, &p.mean, &p.variance);
             }
             Ok(conditioned.noise_variance())
         })?;
-        let table = table.into_inner().map_err(|_| Error::Invalid("a prediction thread failed".into()))?;
+        let table = table.into_inner().map_err(|_| thread_failed())?;
         let table = match kind {
             PredictionKind::Latent => table,
             PredictionKind::Observed => {
@@ -64,7 +73,36 @@ impl<'a> Predictor<'a> {
                 table.with_noise(&noise)
             }
         };
-        let kept: Vec<usize> = (0..count).filter(|&j| noise[j].is_some()).collect();
+        let kept = kept(&noise);
+        Ok(if kept.len() == noise.len() { table } else { table.only(&kept) })
+    }
+
+    /// Distributions of observations at `x` (N*×D) with these exposures, on the model's scale, for latent models.
+    ///
+    /// # Errors
+    /// As [`Predictor::predict`]; [`Error::Invalid`] for exact regression, whose observations are Gaussian mixtures.
+    pub fn predict_observed(&self, x: MatRef<'_, f64>, exposures: &[f64]) -> Result<ObservedTable> {
+        let GpModel::Latent(model, values) = self.model else {
+            return Err(Error::Invalid("exact regression predicts Gaussian mixtures".into()));
+        };
+        if exposures.len() != x.nrows() {
+            return Err(Error::Shape { what: "exposures", expected: x.nrows(), found: exposures.len() });
+        }
+        let count = self.posterior.count();
+        let theta = |j: usize| self.posterior.theta(model.layout(), j);
+        let phis = (0..count).map(|j| model.likelihood_parameters(&theta(j)).to_vec()).collect();
+        let (likelihood, weights) = (model.likelihood().clone(), self.posterior.weights().to_vec());
+        let table = Mutex::new(ObservedTable::new(likelihood, weights, phis, exposures.to_vec()));
+        let done = self.for_each(|j, par| {
+            let draw = self.posterior.draws().point(j);
+            let p = condition_latent(model, *values, draw, par)?.predict_f(x)?;
+            if let Ok(mut table) = table.lock() {
+                table.set_component(j, &p.mean, &p.covariance);
+            }
+            Ok(())
+        })?;
+        let table = table.into_inner().map_err(|_| thread_failed())?;
+        let kept = kept(&done);
         Ok(if kept.len() == count { table } else { table.only(&kept) })
     }
 
@@ -74,7 +112,8 @@ impl<'a> Predictor<'a> {
     /// As [`Predictor::predict`].
     pub fn predict_full(&self, x: MatRef<'_, f64>, kind: PredictionKind) -> Result<(Vec<f64>, Mat<f64>)> {
         let rows = x.nrows();
-        let parts = self.for_each_draw(|_, conditioned| {
+        let GpModel::Exact(model) = self.model else { return Err(no_mixture()) };
+        let parts = self.for_each_exact(model, |_, conditioned| {
             let p = conditioned.predict_f(x, CovarianceForm::Full)?;
             Ok((p.mean, p.covariance.unwrap_or_else(|| Mat::zeros(rows, rows)), conditioned.noise_variance()))
         })?;
@@ -100,19 +139,24 @@ impl<'a> Predictor<'a> {
         Ok((mean, covariance))
     }
 
-    /// Runs `work` on each draw: draws in parallel, or the linear algebra where there is one. `None` for draws
-    /// that cannot be conditioned on.
-    fn for_each_draw<T: Send>(
+    /// Runs `work` on each draw of an exact model, conditioned. `None` for draws that cannot be conditioned on.
+    fn for_each_exact<T: Send>(
         &self,
+        model: &Exact,
         work: impl Fn(usize, &Conditioned<'_>) -> Result<T> + Sync,
     ) -> Result<Vec<Option<T>>> {
+        self.for_each(|j, par| {
+            let theta = self.posterior.theta(model.layout(), j);
+            model.condition(&theta, par).and_then(|conditioned| work(j, &conditioned))
+        })
+    }
+
+    /// Runs `work` on each draw: draws in parallel, or the linear algebra where there is one. `None` for draws with a
+    /// recoverable failure.
+    fn for_each<T: Send>(&self, work: impl Fn(usize, Par) -> Result<T> + Sync) -> Result<Vec<Option<T>>> {
         let count = self.posterior.count();
         let par = if count == 1 { in_parallel() } else { Par::Seq };
-        let run = |j: usize| {
-            let theta = self.posterior.theta(self.model.layout(), j);
-            self.model.condition(&theta, par).and_then(|conditioned| work(j, &conditioned))
-        };
-        let results: Vec<Result<T>> = (0..count).into_par_iter().map(run).collect();
+        let results: Vec<Result<T>> = (0..count).into_par_iter().map(|j| work(j, par)).collect();
         let mut failure = None;
         let mut kept = Vec::with_capacity(count);
         for result in results {
@@ -130,4 +174,16 @@ impl<'a> Predictor<'a> {
             _ => Ok(kept),
         }
     }
+}
+
+fn kept<T>(results: &[Option<T>]) -> Vec<usize> {
+    (0..results.len()).filter(|&j| results[j].is_some()).collect()
+}
+
+fn thread_failed() -> Error {
+    Error::Invalid("a prediction thread failed".into())
+}
+
+fn no_mixture() -> Error {
+    Error::Invalid("observations of a latent model are no Gaussian mixtures: predict them as observed".into())
 }
