@@ -33,6 +33,7 @@ pub mod evaluation;
 pub mod fit;
 pub mod inference;
 pub mod kernel;
+pub mod likelihood;
 pub mod linalg;
 pub mod mean;
 pub mod model;

@@ -3,10 +3,14 @@
 use super::FitOptions;
 use super::found::{Found, tell};
 use crate::density::LogDensity;
-use crate::inference::{ChainDiagnostics, ChainReport, MaximumSettings, NutsSettings, Warped};
+use crate::inference::{
+    ChainDiagnostics, ChainReport, MaximumSettings, Mode, NutsFit, NutsSettings, Optimum, Warped, best_mode,
+    nuts_around,
+};
+use crate::model::{Criterion, Joint, Marginal, Target};
 use crate::parameter::MonotoneMap;
 use crate::posterior::Posterior;
-use crate::stein::{Cloud, Observer};
+use crate::stein::{Cloud, Observer, Whitening};
 use crate::{Error, Result};
 use std::ops::ControlFlow;
 
@@ -24,6 +28,79 @@ pub(super) fn nuts<D: LogDensity>(
     maximum: MaximumSettings,
     options: &FitOptions,
     observer: &mut dyn Observer,
+) -> Result<Found> {
+    let warped = Warped::new(target, coordinates);
+    let starts: Vec<Vec<f64>> = starts.iter().map(|u| warped.from_target(u)).collect();
+    run(&warped, maximum, options, observer, |settings, watch| {
+        crate::inference::nuts(&warped, &starts, settings, watch)
+    })
+}
+
+/// Chains on parameters and whitened latent values. They start around the mode `near` of the parameters alone, with
+/// the Gaussian of `marginal` for the latent values given it: the mode of both at a time is far from their mass.
+pub(super) fn nuts_with_latents(
+    marginal: &Marginal<'_>,
+    joint: &Joint<'_>,
+    target: &Target<'_, Joint<'_>>,
+    near: &[f64],
+    maximum: MaximumSettings,
+    options: &FitOptions,
+    observer: &mut dyn Observer,
+) -> Result<Found> {
+    let layout = marginal.model().layout();
+    let coordinates = layout.gaussian_coordinates();
+    let floor = NutsSettings::default().curvature_floor;
+    let mut theta = vec![0.0; layout.parameters().len()];
+    let (mut centre, mut of_theta) = (Vec::new(), Vec::new());
+    if layout.dim() > 0 {
+        let density = Target::new(marginal, Criterion::LogDensity)?;
+        let warped = Warped::new(&density, coordinates.clone());
+        let mode = best_mode(&warped, &[warped.from_target(near)], &maximum, floor)?;
+        layout.constrain(&warped.to_target(&mode.optimum.point), &mut theta);
+        (centre, of_theta) = (mode.optimum.point, mode.precision);
+    } else {
+        layout.constrain(&[], &mut theta);
+    }
+    let (nu, of_latents) = joint.gaussian(marginal, &theta)?;
+    let (d, n) = (centre.len(), nu.len());
+    centre.extend(nu);
+    let mut precision = vec![0.0; (d + n) * (d + n)];
+    for i in 0..d {
+        for j in 0..d {
+            precision[i * (d + n) + j] = of_theta[i * d + j];
+        }
+    }
+    for i in 0..n {
+        for j in 0..n {
+            precision[(d + i) * (d + n) + d + j] = of_latents[(i, j)];
+        }
+    }
+    let whitening = Whitening::from_precision(centre.clone(), &precision, floor)?;
+    let warped = Warped::new(target, coordinates);
+    let mut score = vec![0.0; d + n];
+    let value = warped.evaluate(&centre, &mut score, &mut warped.workspace())?;
+    let optimum = Optimum {
+        point: centre,
+        value,
+        gradient_norm: score.iter().map(|s| s * s).sum::<f64>().sqrt(),
+        iterations: 0,
+        trace: vec![value],
+        start: 0,
+        joined: false,
+    };
+    let mode = Mode { optimum, precision, log_evidence: f64::NAN, whitening };
+    run(&warped, maximum, options, observer, |settings, watch| {
+        nuts_around(&warped, mode, &NutsSettings { initial_spread: 1.0, ..settings.clone() }, watch)
+    })
+}
+
+/// Runs chains by `chains`, reports their progress and thins them.
+fn run<D: LogDensity>(
+    warped: &Warped<'_, D>,
+    maximum: MaximumSettings,
+    options: &FitOptions,
+    observer: &mut dyn Observer,
+    chains: impl FnOnce(&NutsSettings, &mut dyn FnMut(&ChainReport) -> ControlFlow<()>) -> Result<NutsFit>,
 ) -> Result<Found> {
     if options.keep == 0 {
         return Err(Error::Invalid("NUTS must keep at least one draw".into()));
@@ -43,9 +120,7 @@ pub(super) fn nuts<D: LogDensity>(
         Some((iteration, moments, failed)) => tell(observer, (iteration, total), moments, failed),
         None => ControlFlow::Continue(()),
     };
-    let warped = Warped::new(target, coordinates);
-    let starts: Vec<Vec<f64>> = starts.iter().map(|u| warped.from_target(u)).collect();
-    let fit = crate::inference::nuts(&warped, &starts, &settings, &mut watch)?;
+    let fit = chains(&settings, &mut watch)?;
     let draws = fit.chains.iter().flat_map(Cloud::points);
     let slopes = draws.map(|v| warped.log_slope(v)).sum::<f64>()
         / fit.chains.iter().map(Cloud::count).sum::<usize>() as f64;

@@ -3,16 +3,16 @@
 use super::Method;
 use super::found::Found;
 use crate::inference::{MaximumSettings, Optimum, maximise};
-use crate::model::{Exact, Model, Target};
+use crate::model::{Model, Target};
 use crate::{Error, Result};
 
 /// Noise variances below this, on the model's scale, reproduce the training targets: ten times the floor.
 const INTERPOLATES: f64 = 1e-5;
 
 /// The best of the maxima that the starts lead to.
-pub(super) fn climb(
-    model: &Exact,
-    target: &Target<'_, Exact>,
+pub(super) fn climb<M: Model>(
+    model: &M,
+    target: &Target<'_, M>,
     starts: &[Vec<f64>],
     settings: &MaximumSettings,
     method: Method,
@@ -21,11 +21,11 @@ pub(super) fn climb(
     let mut notices = Vec::new();
     // Maximum likelihood has optima without noise that interpolate the training rows and predict nothing; a
     // posterior has its priors against them.
-    let noise = model.layout().index("likelihood.variance").unwrap_or(0);
+    let noise = model.layout().index("likelihood.variance");
     let mut theta = vec![0.0; model.layout().parameters().len()];
     let mut interpolates = |optimum: &Optimum| {
         model.layout().constrain(&optimum.point, &mut theta);
-        method == Method::Ml && theta[noise] < INTERPOLATES
+        method == Method::Ml && noise.is_some_and(|noise| theta[noise] < INTERPOLATES)
     };
     let pick = optima.iter().position(|o| !interpolates(o)).unwrap_or(0);
     if pick > 0 {

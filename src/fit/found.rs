@@ -1,5 +1,6 @@
 //! What every inference method hands back to a fit.
 
+use super::CorrectionSummary;
 use crate::Result;
 use crate::inference::{ChainDiagnostics, Elbo, ElboReport, ModeSummary, Optimum, PolishSummary};
 use crate::posterior::Posterior;
@@ -19,6 +20,7 @@ pub(super) struct Found {
     pub elbo: Option<Elbo>,
     pub modes: Vec<ModeSummary>,
     pub polish: Option<PolishSummary>,
+    pub correction: Option<CorrectionSummary>,
     pub interrupted: bool,
     pub notices: Vec<String>,
 }
@@ -38,6 +40,7 @@ impl Found {
             elbo: None,
             modes: Vec::new(),
             polish: None,
+            correction: None,
             interrupted: false,
             notices: Vec::new(),
         }

@@ -1,23 +1,26 @@
 //! From a dataset to a fitted model in one call: scaling, kernel, model, inference.
 
+mod build;
 mod chains;
 mod climb;
 mod found;
 mod gaussian;
+mod infer;
+mod latent;
 mod options;
 mod particles;
 mod starts;
 
-pub use options::{FitOptions, Method};
+pub use build::{build, build_latent};
+pub use latent::CorrectionSummary;
+pub use options::{FitOptions, Method, ModelChoice};
 
-use crate::dataset::{Dataset, Standardisation};
+use crate::dataset::Dataset;
 use crate::inference::{
     ChainDiagnostics, Elbo, ElboReport, MaximumSettings, ModeSummary, PolishSummary, maximise_from,
 };
-use crate::kernel::{InputColumns, KernelExpression};
 use crate::linalg::in_parallel;
-use crate::model::{Criterion, Exact, Model, Target};
-use crate::parameter::Layout;
+use crate::model::{Criterion, Exact, GpModel, Model, Target};
 use crate::posterior::{Details, FittedModel};
 use crate::stein::{Observer, SteinDiagnostics, Trace};
 use crate::{Error, Result};
@@ -53,6 +56,8 @@ pub struct Fit {
     pub modes: Vec<ModeSummary>,
     /// The Metropolis-adjusted polish of SVGD.
     pub polish: Option<PolishSummary>,
+    /// How far the Gaussians for latent values are from the truth, for SVGD on latent models.
+    pub correction: Option<CorrectionSummary>,
     /// The evidence lower bound at the end, for variational inference.
     pub elbo: Option<Elbo>,
     /// Whether it was stopped before its time.
@@ -61,128 +66,100 @@ pub struct Fit {
     pub notices: Vec<String>,
 }
 
-/// An exact GP on a dataset in its own units, before inference: scaled, with priors, starts and fixed values set.
+/// Fits a Gaussian process to a dataset in its own units.
 ///
 /// # Errors
-/// Errors of the kernel expression, and of priors, starts or fixed values that do not fit.
-pub fn build(dataset: &Dataset, options: &FitOptions) -> Result<(Exact, Details)> {
-    let standardisation = if options.standardise {
-        Standardisation::learn(dataset.x.as_ref(), &dataset.y)
-    } else {
-        Standardisation::identity(dataset.columns())
-    };
-    if let Some(column) = standardisation.unusable() {
-        let name = dataset.input_names.get(column).unwrap_or(&dataset.target_name);
-        return Err(Error::Invalid(format!(
-            "column `{name}`: its values are too large to be standardised: divide them by a power of ten"
-        )));
-    }
-    let (mut x, mut y) = (dataset.x.clone(), dataset.y.clone());
-    standardisation.apply_inputs(&mut x);
-    standardisation.apply_target(&mut y);
-    let expression = match &options.kernel {
-        Some(expression) => expression.clone(),
-        None => "rbf".parse::<KernelExpression>()?,
-    };
-    let inputs = InputColumns {
-        names: dataset.input_names.clone(),
-        scales: standardisation.input_scale.clone(),
-        groups: options.input_groups.clone(),
-    };
-    let kernel = expression.resolve(&inputs)?;
-    let mut model = Exact::new(x.as_ref(), &y, kernel, options.mean)?;
-    let mut told = std::collections::HashSet::new();
-    let mut once = |what: &'static str, path: &str, layout: &Layout| -> Result<()> {
-        let index = layout.find(path)?;
-        if told.insert((what, index)) {
-            return Ok(());
-        }
-        Err(Error::Parameter { path: path.into(), problem: format!("its {what} is given twice") })
-    };
-    let layout = model.layout_mut();
-    for (path, prior) in &options.priors {
-        once("prior", path, layout)?;
-        layout.set_prior(path, *prior)?;
-    }
-    for (path, value) in &options.starts {
-        once("value", path, layout)?;
-        layout.change(path, |p| p.start = *value)?;
-    }
-    for (path, value) in &options.fixed {
-        once("value", path, layout)?;
-        layout.change(path, |p| (p.start, p.fixed) = (*value, true))?;
-    }
-    let details = Details {
-        kernel: expression,
-        method: options.method.name().into(),
-        input_names: dataset.input_names.clone(),
-        input_groups: options.input_groups.clone(),
-        target_name: dataset.target_name.clone(),
-        standardisation,
-        encoding: None,
-    };
-    Ok((model, details))
-}
-
-/// Fits an exact GP to a dataset in its own units.
-///
-/// # Errors
-/// Errors of [`build`]; failures of inference where no start works or most particles fail.
+/// Those of [`FitOptions::check`], [`build`] and [`build_latent`]; failures of inference where no start works or most particles fail.
 pub fn fit(dataset: &Dataset, options: &FitOptions, observer: &mut dyn Observer) -> Result<Fit> {
-    if options.particles == 0 {
-        return Err(Error::Invalid("a fit needs at least one particle".into()));
-    }
+    options.check()?;
     if dataset.rows() < 2 {
         return Err(Error::Invalid(format!("a fit needs at least two rows, found {}", dataset.rows())));
     }
-    let (model, details) = build(dataset, options)?;
-    let criterion = match options.method {
-        Method::Ml => Criterion::LogMarginalLikelihood,
-        Method::Map | Method::Svgd | Method::Laplace | Method::Advi | Method::Nuts => Criterion::LogDensity,
-    };
-    let restarts = options.restarts.unwrap_or(match dataset.rows() {
-        0..=500 => 5,
-        501..=2000 => 3,
-        _ => 1,
-    });
-    let mut starts = starts::around(model.layout(), 1 + restarts, options.seed);
-    // Many points at a time, each sequential, or one point at a time in parallel.
-    let one_point = match options.method {
-        Method::Map | Method::Ml => true,
-        Method::Svgd => options.particles == 1,
-        Method::Laplace | Method::Advi | Method::Nuts => false,
-    };
-    let sequential = !one_point || starts.len() > 1;
-    let par = if sequential { Par::Seq } else { in_parallel() };
+    if options.is_exact() {
+        let (model, details) = build(dataset, options)?;
+        fit_exact(model, details, options, observer)
+    } else {
+        let (model, details) = build_latent(dataset, options)?;
+        latent::fit_latent(model, details, options, observer)
+    }
+}
+
+fn fit_exact(
+    model: Exact,
+    details: Details,
+    options: &FitOptions,
+    observer: &mut dyn Observer,
+) -> Result<Fit> {
+    let criterion = criterion(options.method);
+    let mut starts = starts::around(model.layout(), 1 + restarts(options, model.y().len()), options.seed);
+    let par = parallelism(options, starts.len());
     let target = Target::new(&model, criterion)?.with_parallelism(par);
     let maximum = MaximumSettings { interrupt: options.interrupt.clone(), ..MaximumSettings::default() };
     // The likelihood alone has many maxima, some of them far out; the posterior's mode lies near the sensible ones.
-    let mut first_climb = None;
+    let mut first = Counts::default();
     if options.method == Method::Ml && model.layout().without_prior().is_none() {
         let posterior = Target::new(&model, Criterion::LogDensity)?.with_parallelism(in_parallel());
         if let Ok(mode) = maximise_from(&posterior, &starts[0], &maximum) {
             starts.insert(1, mode.point);
         }
-        first_climb = Some((posterior.evaluations(), posterior.failures()));
+        first.add(&posterior);
     }
-    let found = if model.layout().dim() == 0 {
-        Found::nothing_to_infer()?
-    } else {
-        match options.method {
-            Method::Ml | Method::Map => climb::climb(&model, &target, &starts, &maximum, options.method)?,
-            Method::Svgd => particles::move_particles(&model, &target, &starts, maximum, options, observer)?,
-            Method::Laplace => gaussian::laplace(&target, &starts, maximum, options)?,
-            Method::Advi => gaussian::advi(&target, &starts, maximum, options, observer)?,
-            Method::Nuts => {
-                let coordinates = model.layout().gaussian_coordinates();
-                chains::nuts(&target, coordinates, &starts, maximum, options, observer)?
-            }
-        }
+    let found = infer::infer(&model, &target, &starts, maximum, options, observer)?;
+    first.add(&target);
+    finish(GpModel::Exact(model), details, found, first, options)
+}
+
+/// What a method maximises or explores.
+fn criterion(method: Method) -> Criterion {
+    match method {
+        Method::Ml => Criterion::LogMarginalLikelihood,
+        _ => Criterion::LogDensity,
+    }
+}
+
+fn restarts(options: &FitOptions, rows: usize) -> usize {
+    options.restarts.unwrap_or(match rows {
+        0..=500 => 5,
+        501..=2000 => 3,
+        _ => 1,
+    })
+}
+
+/// Many points at a time, each sequential, or one point at a time in parallel.
+fn parallelism(options: &FitOptions, starts: usize) -> Par {
+    let one_point = match options.method {
+        Method::Map | Method::Ml | Method::Vi => true,
+        Method::Svgd => options.particles == 1,
+        Method::Laplace | Method::Advi | Method::Nuts => false,
     };
-    let (before, failed_before) = first_climb.unwrap_or_default();
-    let (evaluations, failed_evaluations, max_jitter) =
-        (before + target.evaluations(), failed_before + target.failures(), target.max_jitter());
+    if one_point && starts <= 1 { in_parallel() } else { Par::Seq }
+}
+
+/// Evaluations and what they needed, over all targets of a fit.
+#[derive(Debug, Default)]
+struct Counts {
+    evaluations: usize,
+    failures: usize,
+    max_jitter: f64,
+}
+
+impl Counts {
+    fn add<M: Model>(&mut self, target: &Target<'_, M>) {
+        self.evaluations += target.evaluations();
+        self.failures += target.failures();
+        self.max_jitter = self.max_jitter.max(target.max_jitter());
+    }
+}
+
+fn finish(
+    model: GpModel,
+    details: Details,
+    found: Found,
+    counts: Counts,
+    options: &FitOptions,
+) -> Result<Fit> {
     let mut notices = found.notices;
+    let max_jitter = counts.max_jitter;
     if max_jitter > 1e-6 {
         notices.push(format!(
             "the covariance matrix needed jitter up to {max_jitter:.0e} of its mean diagonal: inputs that nearly \
@@ -196,14 +173,15 @@ pub fn fit(dataset: &Dataset, options: &FitOptions, observer: &mut dyn Observer)
         climb: found.climb,
         bounds: found.bounds,
         iterations: found.iterations,
-        evaluations,
-        failed_evaluations,
+        evaluations: counts.evaluations,
+        failed_evaluations: counts.failures,
         max_jitter,
         objective: found.objective,
         diagnostics: found.diagnostics,
         chains: found.chains,
         modes: found.modes,
         polish: found.polish,
+        correction: found.correction,
         elbo: found.elbo,
         interrupted,
         notices,

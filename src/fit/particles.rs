@@ -5,14 +5,15 @@ use super::found::Found;
 use super::starts;
 use crate::Result;
 use crate::inference::{MaximumSettings, SteinPreset, SvgdSettings, svgd};
-use crate::model::{Exact, Model, Target};
+use crate::model::{Model, Target};
 use crate::posterior::Posterior;
-use crate::stein::{Observer, PolishSettings, Stop};
+use crate::stein::{Observer, PolishSettings, SteinKernel, Stop};
 
-/// Moves particles, and says what their scores say about them.
-pub(super) fn move_particles(
-    model: &Exact,
-    target: &Target<'_, Exact>,
+/// Moves particles, by a kernel other than the preset's where one is given, and says what their scores say about them.
+pub(super) fn move_particles<M: Model>(
+    model: &M,
+    target: &Target<'_, M>,
+    kernel: Option<SteinKernel>,
     starts: &[Vec<f64>],
     maximum: MaximumSettings,
     options: &FitOptions,
@@ -34,6 +35,9 @@ pub(super) fn move_particles(
         });
     }
     settings.engine.seed = options.seed;
+    if let Some(kernel) = kernel {
+        settings.engine.kernel = kernel;
+    }
     if let Some(iterations) = options.iterations {
         settings.engine.iterations = iterations;
     }

@@ -29,7 +29,7 @@ pub use gaussian::VariationalFamily;
 pub use laplace::{LaplaceFit, LaplaceSettings, laplace};
 pub use maximum::{Basin, MaximumSettings, Optimum, maximise, maximise_from};
 pub use mode::{Mode, best_mode, modes};
-pub use nuts::{NutsFit, NutsSettings, nuts};
+pub use nuts::{NutsFit, NutsSettings, nuts, nuts_around};
 pub use pathfinder::{PathfinderFit, PathfinderSettings, pathfinder};
 pub use svgd::{ModeSummary, PolishSummary, SteinPreset, SvgdFit, SvgdSettings, svgd};
 pub use warped::{Warped, WarpedWorkspace};

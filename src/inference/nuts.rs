@@ -123,6 +123,21 @@ pub fn nuts<D: LogDensity>(
 ) -> Result<NutsFit> {
     settings.check()?;
     let mode = best_mode(target, starts, &settings.maximum, settings.curvature_floor)?;
+    nuts_around(target, mode, settings, watch)
+}
+
+/// As [`nuts`], around a place that is known already, such as the mode of θ with that of the latent values given it: the
+/// mode of both at a time lies far from their mass.
+///
+/// # Errors
+/// As [`nuts`].
+pub fn nuts_around<D: LogDensity>(
+    target: &D,
+    mode: Mode,
+    settings: &NutsSettings,
+    watch: &mut dyn FnMut(&ChainReport) -> ControlFlow<()>,
+) -> Result<NutsFit> {
+    settings.check()?;
     let plan = ChainPlan {
         whitening: &mode.whitening,
         tune: settings.tune,

@@ -1,0 +1,34 @@
+//! Which inference method, for any model.
+
+use super::found::Found;
+use super::{FitOptions, Method, chains, climb, gaussian, particles};
+use crate::Result;
+use crate::inference::MaximumSettings;
+use crate::model::{Model, Target};
+use crate::stein::Observer;
+
+/// Runs the method that the options name.
+pub(super) fn infer<M: Model>(
+    model: &M,
+    target: &Target<'_, M>,
+    starts: &[Vec<f64>],
+    maximum: MaximumSettings,
+    options: &FitOptions,
+    observer: &mut dyn Observer,
+) -> Result<Found> {
+    if model.layout().dim() == 0 {
+        return Found::nothing_to_infer();
+    }
+    match options.method {
+        Method::Ml | Method::Map | Method::Vi => {
+            climb::climb(model, target, starts, &maximum, options.method)
+        }
+        Method::Svgd => particles::move_particles(model, target, None, starts, maximum, options, observer),
+        Method::Laplace => gaussian::laplace(target, starts, maximum, options),
+        Method::Advi => gaussian::advi(target, starts, maximum, options, observer),
+        Method::Nuts => {
+            let coordinates = model.layout().gaussian_coordinates();
+            chains::nuts(target, coordinates, starts, maximum, options, observer)
+        }
+    }
+}
