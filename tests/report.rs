@@ -236,6 +236,7 @@ fn motorcycle() -> Report {
             particle_means,
             train: rows,
             test,
+            ..FitCurve::default()
         }),
         ..Report::default()
     };

@@ -3,6 +3,9 @@
 //! Values that are not finite are left out of figures and shown as a dash in tables. An empty list or `None`
 //! leaves its section out.
 
+pub use super::classes::{Classes, Surface};
+pub use super::rootogram::Counts;
+
 /// Everything on the page.
 #[derive(Debug, Clone, Default)]
 pub struct Report {
@@ -24,6 +27,10 @@ pub struct Report {
     pub observed: Option<Observed>,
     /// Calibration of the predictive distributions.
     pub calibration: Option<Calibration>,
+    /// Predicted classes, where the target is one.
+    pub classes: Option<Classes>,
+    /// Predicted counts, where the target is one.
+    pub counts: Option<Counts>,
     /// One small figure each.
     pub effects: Vec<Effect>,
     /// The fit itself, for one input.
@@ -350,9 +357,9 @@ pub struct FitCurve {
     pub target: String,
     /// Values of the input, ascending.
     pub grid: Vec<f64>,
-    /// Mean of the latent function at each.
+    /// Mean at each, of the latent function or of observations.
     pub mean: Vec<f64>,
-    /// Band of the latent function (low, high) at each.
+    /// Band of the latent function (low, high) at each, through its link.
     pub latent: Vec<(f64, f64)>,
     /// Band of new observations (low, high) at each; empty leaves it out.
     pub observation: Vec<(f64, f64)>,
@@ -360,8 +367,12 @@ pub struct FitCurve {
     pub level: f64,
     /// Each particle's own mean at each grid value, drawn as thin lines; empty leaves them out.
     pub particle_means: Vec<Vec<f64>>,
+    /// Weights of these particles: light ones are drawn faintly; empty draws all alike.
+    pub particle_weights: Vec<f64>,
     /// Training rows (input, target).
     pub train: Vec<(f64, f64)>,
     /// Test rows (input, target).
     pub test: Vec<(f64, f64)>,
+    /// Where everything is per unit of exposure or per trial: the exposure of the observations in their band.
+    pub exposure: Option<f64>,
 }

@@ -9,6 +9,9 @@ use super::number;
 use super::style::{BLUE, INK, MAX_POINTS, VERMILLION, WIDE};
 use crate::Result;
 
+/// Opacity of the line of a particle with its share of the weight.
+const THIN: f64 = 0.55;
+
 /// Data, latent mean, band of the latent function and band of new observations; `point` is what each thin mean's
 /// parameters are called, such as `particle`.
 ///
@@ -16,7 +19,7 @@ use crate::Result;
 /// [`Error::Invalid`](crate::Error::Invalid) where the figure cannot be drawn.
 pub fn svg(fit: &FitCurve, point: &str) -> Result<String> {
     let mean = Stroke::solid(BLUE, 2.2);
-    let thin = Stroke::solid(BLUE, 0.9).opacity(0.55);
+    let thin = Stroke::solid(BLUE, 0.9).opacity(THIN);
     canvas::draw(WIDE, &format!("Fit of {} over {}", fit.target, fit.input), |canvas| {
         let top = legend::draw(canvas, WIDE.0, 0.0, &entries(fit, mean, thin, point))?;
         let x = Scale::linear(fit.grid.iter().copied().chain(data(fit).map(|p| p.0)), 0.01);
@@ -27,8 +30,9 @@ pub fn svg(fit: &FitCurve, point: &str) -> Result<String> {
         };
         frame.band(banded(&fit.observation), BLUE, 0.13)?;
         frame.band(banded(&fit.latent), BLUE, 0.27)?;
-        for curve in &fit.particle_means {
-            frame.curve(fit.grid.iter().copied().zip(curve.iter().copied()), thin)?;
+        for (j, curve) in fit.particle_means.iter().enumerate() {
+            let stroke = thin.opacity(THIN * relative_weight(fit, j));
+            frame.curve(fit.grid.iter().copied().zip(curve.iter().copied()), stroke)?;
         }
         frame.curve(fit.grid.iter().copied().zip(fit.mean.iter().copied()), mean)?;
         let many = fit.train.len() > 300;
@@ -57,6 +61,16 @@ pub fn caption(fit: &FitCurve, point: &str) -> String {
         caption.push_str(&format!(
             " Each thin line is one {point}'s mean: where they part, the hyperparameters matter."
         ));
+        if (0..fit.particle_means.len()).any(|j| relative_weight(fit, j) < 0.5) {
+            caption.push_str(" Faint lines weigh little.");
+        }
+    }
+    if let Some(exposure) = fit.exposure {
+        caption.push_str(&format!(
+            " Dots and bands are divided by their exposure or number of trials; the light band is that of observations with \
+             {}.",
+            number::short(exposure)
+        ));
     }
     if fit.train.len() > MAX_POINTS || fit.test.len() > MAX_POINTS {
         caption.push_str(&format!(
@@ -72,6 +86,11 @@ pub fn caption(fit: &FitCurve, point: &str) -> String {
 /// Whether there is nothing to see.
 pub fn is_empty(fit: &FitCurve) -> bool {
     !fit.grid.iter().zip(&fit.mean).any(|(x, y)| x.is_finite() && y.is_finite())
+}
+
+/// A particle's weight over that of equal ones, at most 1.
+fn relative_weight(fit: &FitCurve, j: usize) -> f64 {
+    fit.particle_weights.get(j).map_or(1.0, |w| (w * fit.particle_means.len() as f64).min(1.0))
 }
 
 fn data(fit: &FitCurve) -> impl Iterator<Item = &(f64, f64)> {

@@ -243,11 +243,20 @@ impl<'c, 'b> Frame<'c, 'b> {
 
     /// Ticks of that height (px) that stand on the horizontal axis; of many, evenly spaced order statistics.
     pub fn rug(&self, values: &[f64], most: usize, height: f64, stroke: Stroke) -> Result<()> {
+        self.ticks_at(values, most, (self.bottom - 1.0, self.bottom - 1.0 - height), stroke)
+    }
+
+    /// The same hanging from the upper edge.
+    pub fn rug_above(&self, values: &[f64], most: usize, height: f64, stroke: Stroke) -> Result<()> {
+        self.ticks_at(values, most, (self.top + 1.0, self.top + 1.0 + height), stroke)
+    }
+
+    fn ticks_at(&self, values: &[f64], most: usize, ends: (f64, f64), stroke: Stroke) -> Result<()> {
         let mut shown: Vec<f64> = values.iter().copied().filter(|v| self.x.contains(*v)).collect();
         shown.sort_by(f64::total_cmp);
         for value in thinned(&shown, most) {
             let px = self.x(*value);
-            self.canvas.line(&[(px, self.bottom - 1.0), (px, self.bottom - 1.0 - height)], stroke)?;
+            self.canvas.line(&[(px, ends.0), (px, ends.1)], stroke)?;
         }
         Ok(())
     }

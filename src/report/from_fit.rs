@@ -1,19 +1,20 @@
 //! A report's contents from a fit.
 
 use super::data::{
-    Calibration, CalibrationKind, CalibrationPoint, Effect, FitCurve, Observed, ObservedPoint,
+    Calibration, CalibrationKind, CalibrationPoint, Counts, Effect, FitCurve, Observed, ObservedPoint,
     ParameterParticles, ParameterRow, ParameterValue, Report, Rows, Score, ScoreFormat, Summary, Support,
     Trace, TracePoint,
 };
+use super::from_classes as classes;
 use super::notices::notices;
 use super::trust::from_diagnostics;
 use crate::Result;
 use crate::dataset::Dataset;
 use crate::fit::Fit;
-use crate::model::Model;
+use crate::likelihood::Family;
 use crate::parameter::{Parameter, Prior};
 use crate::posterior::{
-    Metrics, MixtureTable, PredictionKind, probability_integral_transform, quantile_columns,
+    Metrics, PredictionKind, Predictions, Scores, probability_integral_transform, quantile_columns,
 };
 use faer::{Mat, MatRef};
 
@@ -28,10 +29,12 @@ pub struct FitContext<'a> {
     pub train: &'a Dataset,
     /// Test inputs and targets in their own units.
     pub test: Option<(MatRef<'a, f64>, &'a [f64])>,
+    /// Exposures or numbers of trials of the test rows, where they have some.
+    pub test_exposure: Option<&'a [f64]>,
     /// Predictions of the test rows.
-    pub predictions: Option<&'a MixtureTable>,
+    pub predictions: Option<&'a Predictions>,
     /// Scores on the test rows.
-    pub metrics: Option<&'a Metrics>,
+    pub scores: Option<&'a Scores>,
     /// Wall time of the fit in seconds.
     pub seconds: f64,
     /// What the user should know.
@@ -54,14 +57,17 @@ pub fn from_fit(context: &FitContext<'_>) -> Result<Report> {
     let (rows, y, predictions) = match (context.test, context.predictions) {
         (Some((_, y)), Some(predictions)) => (Rows::Test, y, predictions),
         _ => {
-            on_training = context.fit.model.predict(context.train.x.as_ref(), PredictionKind::Observed)?;
-            (Rows::Train, context.train.y.as_slice(), &on_training)
+            let train = context.train;
+            on_training = context.fit.model.predict_y(train.x.as_ref(), train.exposure.as_deref())?;
+            (Rows::Train, train.y.as_slice(), &on_training)
         }
     };
     let one_input = context.train.columns() == 1;
+    let classes = classes::classes(context, rows, y, predictions)?;
+    let numbers = classes.is_none();
     Ok(Report {
         summary: summary(context),
-        scores: context.metrics.map(scores).unwrap_or_default(),
+        scores: context.scores.map(score_lines).unwrap_or_default(),
         notices: notices(context),
         trust: context
             .fit
@@ -71,10 +77,12 @@ pub fn from_fit(context: &FitContext<'_>) -> Result<Report> {
         parameters: parameter_rows(context),
         particles: particles(context),
         trace: trace(context.fit),
-        observed: Some(observed(context, rows, y, predictions)),
-        calibration: Some(calibration(rows, y, predictions)),
-        effects: if one_input { Vec::new() } else { effects(context)? },
-        fit: if one_input { Some(curve(context)?) } else { None },
+        observed: numbers.then(|| observed(context, rows, y, predictions)),
+        calibration: numbers.then(|| calibration(rows, y, predictions)),
+        counts: counts(context, rows, y, predictions),
+        effects: if one_input && numbers { Vec::new() } else { effects(context)? },
+        fit: if one_input && numbers { Some(curve(context)?) } else { None },
+        classes,
     })
 }
 
@@ -87,8 +95,8 @@ fn summary(context: &FitContext<'_>) -> Summary {
         rows_test: context.test.map_or(0, |(_, y)| y.len()),
         inputs: details.input_names.clone(),
         kernel: details.kernel.to_string(),
-        likelihood: "Gaussian".into(),
-        model: "exact".into(),
+        likelihood: fit.model.model().family().name().into(),
+        model: fit.model.model().name().into(),
         method: details.method.to_uppercase(),
         particles: Some(fit.model.posterior().count()),
         iterations: Some(fit.iterations),
@@ -97,7 +105,14 @@ fn summary(context: &FitContext<'_>) -> Summary {
     }
 }
 
-fn scores(m: &Metrics) -> Vec<Score> {
+fn score_lines(scores: &Scores) -> Vec<Score> {
+    match scores {
+        Scores::Values(metrics) => metric_lines(metrics),
+        Scores::Classes(metrics) => super::classes::scores(metrics),
+    }
+}
+
+fn metric_lines(m: &Metrics) -> Vec<Score> {
     let number = |name: &str, value, standardised| Score {
         name: name.into(),
         value,
@@ -236,18 +251,18 @@ fn trace(fit: &Fit) -> Option<Trace> {
     })
 }
 
-fn observed(context: &FitContext<'_>, rows: Rows, y: &[f64], predictions: &MixtureTable) -> Observed {
-    let tails = quantile_columns(predictions, &[0.5 - 0.5 * LEVEL, 0.5 + 0.5 * LEVEL]);
+fn observed(context: &FitContext<'_>, rows: Rows, y: &[f64], predictions: &Predictions) -> Observed {
+    let tails = predictions.quantiles(&[0.5 - 0.5 * LEVEL, 0.5 + 0.5 * LEVEL]);
     let points = (0..y.len()).map(|i| ObservedPoint {
         observed: y[i],
-        predicted: predictions.row(i).mean(),
+        predicted: predictions.row(i).moments().0,
         low: tails[0][i],
         high: tails[1][i],
     });
     Observed { target: context.train.target_name.clone(), rows, level: LEVEL, points: points.collect() }
 }
 
-fn calibration(rows: Rows, y: &[f64], predictions: &MixtureTable) -> Calibration {
+fn calibration(rows: Rows, y: &[f64], predictions: &Predictions) -> Calibration {
     let pit = probability_integral_transform(predictions, y);
     let n = pit.len().max(1) as f64;
     let points = (1..20).map(|k| {
@@ -262,6 +277,26 @@ fn calibration(rows: Rows, y: &[f64], predictions: &MixtureTable) -> Calibration
         }
     });
     Calibration { kind: CalibrationKind::Coverage, rows, points: points.collect(), pit }
+}
+
+/// Observed and predicted frequencies of counts.
+fn counts(context: &FitContext<'_>, rows: Rows, y: &[f64], predictions: &Predictions) -> Option<Counts> {
+    /// Counts beyond this are no bars any more.
+    const MOST: usize = 60;
+    let family = context.fit.model.model().family();
+    if !matches!(family, Family::Poisson | Family::NegativeBinomial | Family::Binomial) {
+        return None;
+    }
+    let top = y.iter().fold(0.0f64, |most, y| most.max(*y)) as usize;
+    if top > MOST {
+        return None;
+    }
+    let mut observed = vec![0.0; top + 2];
+    y.iter().for_each(|y| observed[*y as usize] += 1.0);
+    let each =
+        predictions.map(|row| (0..top + 2).map(|k| row.log_density(k as f64).exp()).collect::<Vec<f64>>());
+    let expected = (0..top + 2).map(|k| each.iter().map(|p| p[k]).sum()).collect();
+    Some(Counts { target: context.train.target_name.clone(), rows, observed, expected })
 }
 
 fn effects(context: &FitContext<'_>) -> Result<Vec<Effect>> {
@@ -322,32 +357,55 @@ fn curve(context: &FitContext<'_>) -> Result<FitCurve> {
         .map(|i| low - margin + (high - low + 2.0 * margin) * i as f64 / (points - 1) as f64)
         .collect();
     let x = Mat::from_fn(points, 1, |i, _| grid[i]);
+    let family = model.model().family();
     let latent = model.predict(x.as_ref(), PredictionKind::Latent)?;
-    let observed = model.predict(x.as_ref(), PredictionKind::Observed)?;
-    let band = |table: &MixtureTable| {
-        let mut q = quantile_columns(table, &[0.5 - 0.5 * LEVEL, 0.5 + 0.5 * LEVEL]).into_iter();
+    // Everything is shown per unit: data of different exposures compare, and so do observations of a typical one.
+    let exposure = train.exposure.as_ref().map(|e| typical(e));
+    let unit = exposure.unwrap_or(1.0);
+    let observed = model.predict_y(x.as_ref(), Some(&vec![unit; points]))?;
+    let ends = [0.5 - 0.5 * LEVEL, 0.5 + 0.5 * LEVEL];
+    let band = |quantiles: Vec<Vec<f64>>, shown: &dyn Fn(f64) -> f64| -> Vec<(f64, f64)> {
+        let mut q = quantiles.into_iter();
         let (low, high) = (q.next().unwrap_or_default(), q.next().unwrap_or_default());
-        low.into_iter().zip(high).collect()
+        low.into_iter().zip(high).map(|(low, high)| (shown(low), shown(high))).collect()
     };
-    let pairs = |x: MatRef<'_, f64>, y: &[f64]| y.iter().enumerate().map(|(i, y)| (x[(i, 0)], *y)).collect();
+    let natural = |f: f64| family.response(f);
+    let pairs = |x: MatRef<'_, f64>, y: &[f64], exposure: Option<&[f64]>| {
+        let of = |i: usize| exposure.map_or(1.0, |e| e[i]);
+        y.iter().enumerate().map(|(i, y)| (x[(i, 0)], *y / of(i))).collect()
+    };
     let count = model.posterior().count();
     let particle_means = if count > 1 {
         (0..count)
-            .map(|j| latent.iter().map(|m| m.means.get(j).copied().unwrap_or(f64::NAN)).collect())
+            .map(|j| latent.iter().map(|m| m.means.get(j).copied().map_or(f64::NAN, natural)).collect())
             .collect()
     } else {
         Vec::new()
     };
+    let target = match family.uses_exposure().filter(|_| exposure.is_some()) {
+        Some("trials") => format!("{} per trial", train.target_name),
+        Some(_) => format!("{} per unit of exposure", train.target_name),
+        None => train.target_name.clone(),
+    };
     Ok(FitCurve {
         input: train.input_names[0].clone(),
-        target: train.target_name.clone(),
-        mean: latent.iter().map(|m| m.mean()).collect(),
-        latent: band(&latent),
-        observation: band(&observed),
+        target,
+        mean: observed.map(|row| row.moments().0 / unit),
+        latent: band(quantile_columns(&latent, &ends), &natural),
+        observation: band(observed.quantiles(&ends), &|y| y / unit),
         level: LEVEL,
         particle_means,
-        train: pairs(train.x.as_ref(), &train.y),
-        test: context.test.map(|(x, y)| pairs(x, y)).unwrap_or_default(),
+        particle_weights: model.posterior().weights().to_vec(),
+        train: pairs(train.x.as_ref(), &train.y, train.exposure.as_deref()),
+        test: context.test.map(|(x, y)| pairs(x, y, context.test_exposure)).unwrap_or_default(),
+        exposure,
         grid,
     })
+}
+
+/// The median of exposures: one of them, so that trials stay whole.
+fn typical(exposures: &[f64]) -> f64 {
+    let mut sorted = exposures.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get(sorted.len() / 2).copied().unwrap_or(1.0)
 }

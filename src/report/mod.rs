@@ -10,6 +10,8 @@
 //! | [`traces`] | log density and Stein ratio by iteration |
 //! | [`observed`] | predictions against what was observed |
 //! | [`calibration`] | coverage of central intervals, probability integral transform |
+//! | [`classes`] | how well classes are told apart, and whether their probabilities are true |
+//! | [`rootogram`] | counts predicted against counts observed |
 //! | [`effects`] | predicted effect of each input |
 //! | [`fit`] | the fit over the data, for one input |
 //! | [`stein`] | how particles move in the plane, and what moves them |
@@ -23,12 +25,14 @@
 //! ```
 
 pub mod calibration;
+pub mod classes;
 pub mod data;
 pub mod effects;
 pub mod fit;
 pub mod observed;
 pub mod page;
 pub mod particles;
+pub mod rootogram;
 pub mod stein;
 pub mod style;
 pub mod traces;
@@ -37,6 +41,7 @@ mod axis;
 mod canvas;
 mod density;
 mod frame;
+mod from_classes;
 mod from_fit;
 mod legend;
 mod notices;
@@ -47,4 +52,4 @@ mod trust;
 
 pub use from_fit::{FitContext, from_fit};
 #[cfg(feature = "cli")]
-pub(crate) use notices::chains;
+pub(crate) use notices::{chains, correction};

@@ -3,7 +3,9 @@
 use super::data::{Notice, Severity};
 use super::from_fit::FitContext;
 use super::number;
+use crate::fit::CorrectionSummary;
 use crate::inference::ChainDiagnostics;
+use crate::likelihood::Scaling;
 
 /// The notices of data and fit, then what the method found out and what a reader must know of the numbers.
 pub(super) fn notices(context: &FitContext<'_>) -> Vec<Notice> {
@@ -36,6 +38,9 @@ pub(super) fn notices(context: &FitContext<'_>) -> Vec<Notice> {
             ),
         });
     }
+    if let Some(c) = &fit.correction {
+        notices.push(Notice { severity: Severity::Notice, text: correction(c) });
+    }
     if fit.failed_evaluations > 0 {
         notices.push(Notice {
             severity: Severity::Notice,
@@ -52,15 +57,51 @@ pub(super) fn notices(context: &FitContext<'_>) -> Vec<Notice> {
         });
     }
     let scaling = &context.fit.model.details().standardisation;
-    if scaling.target_scale != 1.0 || scaling.input_scale.iter().any(|s| *s != 1.0) {
+    let family = context.fit.model.model().family();
+    let is_scaled =
+        [scaling.target_scale, scaling.exposure_scale].iter().chain(&scaling.input_scale).any(|s| *s != 1.0);
+    if is_scaled {
         notices.push(Notice {
             severity: Severity::Notice,
-            text: "parameters are on the model's scale: inputs and target have mean 0 and standard deviation 1 on the \
-                   training rows"
-                .into(),
+            text: format!(
+                "parameters are on the model's scale: {} on the training rows",
+                scaled(family.scaling())
+            ),
         });
     }
     notices
+}
+
+/// What is done to inputs and targets before a model sees them.
+fn scaled(scaling: Scaling) -> &'static str {
+    match scaling {
+        Scaling::Standardise => "inputs and target have mean 0 and standard deviation 1",
+        Scaling::Mean => "inputs have mean 0 and standard deviation 1, and the target is divided by its mean",
+        Scaling::Rate => {
+            "inputs have mean 0 and standard deviation 1, and a latent function of 0 stands for the overall rate"
+        }
+        Scaling::None => "inputs have mean 0 and standard deviation 1",
+    }
+}
+
+/// What importance sampling says about the Gaussians for latent values.
+pub(crate) fn correction(c: &CorrectionSummary) -> String {
+    let outcome = match c.applied {
+        true => "the particles' weights follow it",
+        false if c.sd_log_ratio <= c.standard_error => {
+            "the particles agree on it to its own error, so their weights stay"
+        }
+        false => "too uncertain to move the particles' weights",
+    };
+    format!(
+        "latent values by a Gaussian at each particle: the true evidence is e^{} of its own (± {} between particles, standard \
+         error {}; {} of {} importance draws count); {outcome}",
+        number::fixed(c.mean_log_ratio, 2),
+        number::fixed(c.sd_log_ratio, 2),
+        number::fixed(c.standard_error, 2),
+        number::percent(c.efficiency),
+        c.draws,
+    )
 }
 
 /// What chains say about themselves, without what is not known of short ones.

@@ -1,9 +1,10 @@
 //! The HTML page: one file with its style and its figures inside, readable on paper and on narrow screens.
 
+use super::classes::{Classes, confusion, curve, reliability, roc, surface};
 use super::data::{Notice, Report, Severity, Summary};
 use super::number::{count, counted, duration};
 use super::text::escape;
-use super::{calibration, effects, fit, observed, particles, table, traces, trust};
+use super::{calibration, effects, fit, observed, particles, rootogram, table, traces, trust};
 use crate::Result;
 
 const STYLE: &str = include_str!("page.css");
@@ -57,6 +58,14 @@ pub fn html(report: &Report) -> Result<String> {
         figures.section("Convergence", &[("half", svgs, traces::caption(trace))]);
     }
     figures.section("Predictions", &predictions(report)?);
+    if let Some(counts) = report.counts.as_ref().filter(|c| !rootogram::is_empty(c)) {
+        figures.section("Counts", &[("wide", vec![rootogram::svg(counts)?], rootogram::caption(counts))]);
+    }
+    if let Some(classes) = report.classes.as_ref().filter(|c| !c.is_empty()) {
+        for (heading, groups) in class_sections(classes)? {
+            figures.section(heading, &groups);
+        }
+    }
     let effect_figures = effects::svgs(&report.effects)?;
     figures.section("Effects of the inputs", &[("small", effect_figures, effects::caption(&report.effects))]);
     if let Some(curve) = report.fit.as_ref().filter(|f| !fit::is_empty(f)) {
@@ -85,6 +94,43 @@ fn predictions(report: &Report) -> Result<Vec<Group>> {
         groups.push(("half", svgs, calibration::caption(calibrated)));
     }
     Ok(groups)
+}
+
+/// Small figures stand side by side; large ones have a section of their own.
+fn class_sections(classes: &Classes) -> Result<Vec<(&'static str, Vec<Group>)>> {
+    let matrix = |layout| -> Result<Group> {
+        Ok((layout, vec![confusion::svg(classes)?], confusion::caption(classes)))
+    };
+    let reliable = ("half", vec![reliability::svg(classes)?], reliability::caption(classes));
+    let curves = |layout| -> Result<Group> { Ok((layout, roc::svgs(classes)?, roc::caption(classes))) };
+    let mut sections = if classes.names.len() == 2 {
+        vec![("Predicted classes", vec![curves("half")?, reliable, matrix("half")?])]
+    } else if confusion::is_wide(classes) {
+        vec![
+            ("Predicted classes", vec![matrix("wide")?]),
+            ("Calibration of the probabilities", vec![reliable]),
+            ("Each class against all others", vec![curves("small")?]),
+        ]
+    } else {
+        vec![
+            ("Predicted classes", vec![matrix("half")?, reliable]),
+            ("Each class against all others", vec![curves("small")?]),
+        ]
+    };
+    if let Some(found) = classes.curve.as_ref().filter(|c| !curve::is_empty(c)) {
+        let figures = curve::svgs(found, &classes.names)?;
+        let layout = if classes.names.len() == 2 { "wide" } else { "small" };
+        sections.push((
+            "Probability over the input",
+            vec![(layout, figures, curve::caption(found, &classes.names))],
+        ));
+    }
+    if let Some(found) = classes.surface.as_ref().filter(|s| !surface::is_empty(s)) {
+        let figures = surface::svgs(found, &classes.names)?;
+        let caption = surface::caption(found, &classes.names);
+        sections.push(("Probability over the inputs", vec![("half", figures, caption)]));
+    }
+    Ok(sections)
 }
 
 /// The page so far, and how many figures it has.

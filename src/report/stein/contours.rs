@@ -1,11 +1,11 @@
 //! Regions where a function on a grid exceeds a level, by marching squares (Lorensen & Cline 1987, in the plane).
 
 /// A point in grid coordinates: column and row, with fractions.
-pub(super) type GridPoint = (f64, f64);
+pub(in crate::report) type GridPoint = (f64, f64);
 
 /// Values on a grid, row by row. Beyond its edge a function is below every level, so that every outline closes.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Grid<'a> {
+pub(in crate::report) struct Grid<'a> {
     pub columns: usize,
     pub rows: usize,
     pub values: &'a [f64],
@@ -25,6 +25,36 @@ impl Grid<'_> {
             }
         }
         outer
+    }
+
+    /// Curves along which the values cross the level, without the pieces of outlines that run along the grid's edge.
+    pub fn lines(&self, level: f64) -> Vec<Vec<GridPoint>> {
+        let (right, top) = (self.columns as f64 - 1.0, self.rows as f64 - 1.0);
+        let on_edge = |a: GridPoint, b: GridPoint| {
+            [0.0, right].iter().any(|x| a.0 == *x && b.0 == *x)
+                || [0.0, top].iter().any(|y| a.1 == *y && b.1 == *y)
+        };
+        let mut lines = Vec::new();
+        for outline in self.loops(level) {
+            let n = outline.len();
+            let edge = |k: usize| on_edge(outline[k % n], outline[(k + 1) % n]);
+            // From a piece along the edge, so that no line is cut where its outline happens to begin.
+            let start = (0..n).find(|k| edge(*k)).unwrap_or(0);
+            let mut line = Vec::new();
+            for k in start..start + n {
+                if edge(k) {
+                    lines.push(std::mem::take(&mut line));
+                    continue;
+                }
+                if line.is_empty() {
+                    line.push(outline[k % n]);
+                }
+                line.push(outline[(k + 1) % n]);
+            }
+            lines.push(line);
+        }
+        lines.retain(|line| line.len() > 1);
+        lines
     }
 
     /// Value at a place of the grid with a margin of one on all sides.
@@ -131,7 +161,7 @@ fn attach(outline: &mut Vec<GridPoint>, hole: &[GridPoint]) {
 }
 
 /// A polyline with fewer points, nowhere further than `tolerance` from the given one (Douglas & Peucker 1973).
-pub(super) fn simplified(points: &[(f64, f64)], tolerance: f64) -> Vec<(f64, f64)> {
+pub(in crate::report) fn simplified(points: &[(f64, f64)], tolerance: f64) -> Vec<(f64, f64)> {
     let (Some(first), Some(last)) = (points.first(), points.last()) else { return Vec::new() };
     let mut kept = vec![*first];
     let mut pending = vec![(0, points.len() - 1)];
@@ -199,6 +229,24 @@ mod tests {
         assert_eq!(area(&found[0]), 100.0);
         assert!(regions(11, 2.0, |_, _| 1.0).is_empty());
         assert!(regions(11, 0.0, |_, _| f64::NAN).is_empty());
+    }
+
+    #[test]
+    fn lines_leave_out_the_edge_of_the_grid() {
+        let lines = |level: f64, f: fn(f64, f64) -> f64| {
+            Grid { columns: 11, rows: 11, values: &grid_of(11, f) }.lines(level)
+        };
+        // x > 3.5 is bounded by one line from the bottom to the top.
+        let straight = lines(3.5, |x, _| x);
+        assert_eq!(straight.len(), 1);
+        assert!(straight[0].iter().all(|p| p.0 == 3.5));
+        let (first, last) = (straight[0][0].1, straight[0][straight[0].len() - 1].1);
+        assert_eq!((first.min(last), first.max(last)), (0.0, 10.0));
+        // A disc's outline is closed, and so is a hole's.
+        let round = lines(-9.0, |x, y| -((x - 5.0).powi(2) + (y - 5.0).powi(2)));
+        assert_eq!(round.len(), 1);
+        assert_eq!(round[0].first(), round[0].last());
+        assert!(lines(0.5, |_, _| 1.0).is_empty());
     }
 
     #[test]

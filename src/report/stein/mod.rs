@@ -22,7 +22,7 @@ pub mod gaussians;
 pub mod overview;
 pub mod paths;
 
-mod contours;
+pub(super) mod contours;
 mod landscape;
 mod plane;
 
