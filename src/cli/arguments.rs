@@ -1,7 +1,8 @@
 //! What the command line looks like.
 
-use crate::fit::FitOptions;
+use crate::fit::{FitOptions, ModelChoice};
 use crate::kernel::KernelExpression;
+use crate::likelihood::{Approximation, Family};
 use crate::mean::Mean;
 use crate::parameter::Prior;
 use crate::playground::{KernelChoice, MoverChoice, StartChoice};
@@ -51,9 +52,22 @@ pub(crate) struct ModelArguments {
     /// What to do with rows that lack a value.
     #[arg(long, value_enum, default_value = "error")]
     pub missing: MissingArgument,
-    /// Likelihood of the target.
-    #[arg(long, value_enum, default_value = "gaussian")]
+    /// Likelihood of the target: gaussian, bernoulli (logit), probit, binomial, poisson, negative-binomial, student-t,
+    /// laplace, exponential, gamma, beta, log-normal, ordinal, softmax or heteroscedastic; `auto` looks at the target.
+    #[arg(long, value_name = "NAME", default_value = "gaussian", value_parser = parse_likelihood)]
     pub likelihood: LikelihoodArgument,
+    /// Column with the exposure of each count (poisson, negative-binomial).
+    #[arg(long, value_name = "COL")]
+    pub exposure: Option<String>,
+    /// Column with the number of trials of each row (binomial).
+    #[arg(long, value_name = "COL", conflicts_with = "exposure")]
+    pub trials: Option<String>,
+    /// Gaussian that stands for the latent values of a latent model; the likelihood's own choice where absent.
+    #[arg(long, value_enum)]
+    pub approximation: Option<ApproximationArgument>,
+    /// Kernel of the noise's logarithm (heteroscedastic); as --kernel where absent.
+    #[arg(long, value_name = "EXPR", value_parser = parse_kernel)]
+    pub noise_kernel: Option<KernelExpression>,
     /// Model; `auto` chooses by likelihood and size.
     #[arg(long, value_enum, default_value = "auto")]
     pub model: ModelArgument,
@@ -290,10 +304,21 @@ pub(crate) enum MissingArgument {
     Drop,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
+/// A likelihood by name, or the one that the target suggests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LikelihoodArgument {
-    /// Normal noise.
-    Gaussian,
+    Auto,
+    Named(Family),
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum ApproximationArgument {
+    /// At the mode, with the curvature there.
+    Laplace,
+    /// With the largest evidence lower bound.
+    Variational,
+    /// By expectation propagation: one latent function and a log-concave likelihood.
+    Expectation,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -302,6 +327,8 @@ pub(crate) enum ModelArgument {
     Auto,
     /// Exact GP regression.
     Exact,
+    /// Latent functions behind any likelihood.
+    Latent,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -328,6 +355,8 @@ pub(crate) enum MethodArgument {
     Advi,
     /// Markov chains by the No-U-Turn Sampler.
     Nuts,
+    /// The posterior's mode with the evidence lower bound for the evidence, and the best Gaussian for latent values.
+    Vi,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -350,6 +379,17 @@ impl ModelArguments {
     /// Options of the library from these arguments.
     pub(crate) fn options(&self) -> FitOptions {
         FitOptions {
+            model: match self.model {
+                ModelArgument::Auto => ModelChoice::Auto,
+                ModelArgument::Exact => ModelChoice::Exact,
+                ModelArgument::Latent => ModelChoice::Latent,
+            },
+            approximation: self.approximation.map(|approximation| match approximation {
+                ApproximationArgument::Laplace => Approximation::Laplace,
+                ApproximationArgument::Variational => Approximation::Variational,
+                ApproximationArgument::Expectation => Approximation::Expectation,
+            }),
+            noise_kernel: self.noise_kernel.clone(),
             kernel: self.kernel.clone(),
             mean: match self.mean {
                 MeanArgument::Zero => Mean::Zero,
@@ -364,6 +404,13 @@ impl ModelArguments {
             ..FitOptions::default()
         }
     }
+}
+
+fn parse_likelihood(text: &str) -> Result<LikelihoodArgument, String> {
+    if text == "auto" {
+        return Ok(LikelihoodArgument::Auto);
+    }
+    text.parse().map(LikelihoodArgument::Named).map_err(|e: crate::Error| e.to_string())
 }
 
 fn parse_toy(text: &str) -> Result<String, String> {

@@ -1,19 +1,31 @@
 //! From the arguments to datasets.
 
-use super::arguments::{MissingArgument, ModelArguments};
+use super::arguments::{LikelihoodArgument, MissingArgument, ModelArguments};
 use super::output::complain;
 use super::{Failure, Outcome};
 use crate::dataset::Dataset;
-use crate::table::{Encoded, Encoding, EncodingOptions, Missing, Split, Table, TargetUse, split};
+use crate::likelihood::{Family, Likelihood, Observation};
+use crate::table::{
+    Encoded, Encoding, EncodingOptions, Missing, Split, Table, TargetKind, TargetUse, choose_likelihood,
+    split,
+};
 use faer::Mat;
 use std::path::Path;
 
 /// A table cut into training and test rows, as numbers in its own units.
 pub(super) struct Data {
     pub encoding: Encoding,
+    pub family: Family,
     pub train: Dataset,
-    pub test: Option<(Mat<f64>, Vec<f64>)>,
+    pub test: Option<TestRows>,
     pub notices: Vec<String>,
+}
+
+/// Rows with known targets that a fit has not seen.
+pub(super) struct TestRows {
+    pub x: Mat<f64>,
+    pub y: Vec<f64>,
+    pub exposure: Option<Vec<f64>>,
 }
 
 impl Data {
@@ -21,23 +33,47 @@ impl Data {
     pub(super) fn read(arguments: &ModelArguments, split: &Split) -> Outcome<Self> {
         let table = Table::read(&arguments.table)?;
         let (train_rows, test_rows) = split::resolve(split, table.rows())?;
+        let mut notices = Vec::new();
+        let family = match arguments.likelihood {
+            LikelihoodArgument::Named(family) => family,
+            LikelihoodArgument::Auto => {
+                let (choice, _) = choose_likelihood(&table, &arguments.target, &train_rows)?;
+                notices.push(format!("likelihood {}: {}", choice.family_name, choice.reason));
+                choice.family_name.parse()?
+            }
+        };
+        let exposure = exposure_column(arguments, family)?;
         let options = EncodingOptions {
-            target: arguments.target.clone(),
             inputs: arguments.inputs.clone(),
             drop: arguments.drop.clone(),
             missing: match arguments.missing {
                 MissingArgument::Error => Missing::Error,
                 MissingArgument::Drop => Missing::Drop,
             },
+            target_kind: if family.has_classes() { TargetKind::Classes } else { TargetKind::Number },
+            exposure,
+            ..EncodingOptions::new(&arguments.target)
         };
         let (encoding, learnt) = Encoding::learn(&table, &options, &train_rows)?;
         let encoded = encoding.apply(&table, TargetUse::Required)?;
-        let mut notices: Vec<String> =
-            learnt.iter().chain(&encoded.notices).map(ToString::to_string).collect();
+        notices.extend(learnt.iter().chain(&encoded.notices).map(ToString::to_string));
+        let classes = encoding.class_names().map_or(2, <[String]>::len);
+        if classes > 2 && matches!(family, Family::Bernoulli | Family::Probit) {
+            return Err(Failure::Data(format!(
+                "{}: column `{}` has {classes} classes and likelihood {} takes two: use --likelihood softmax, or ordinal \
+                 where the classes have an order",
+                arguments.table.display(),
+                arguments.target,
+                family.name()
+            )));
+        }
+        let likelihood = family.build(classes)?;
+        check_support(likelihood.as_ref(), &encoded, &arguments.table, &arguments.target)?;
         let train = numbers(encoded.select(&train_rows))?;
         let test = match split {
             Split::TestTable(path) => {
                 let rows = encoding.apply(&Table::read(path)?, TargetUse::Required)?;
+                check_support(likelihood.as_ref(), &rows, path, &arguments.target)?;
                 notices.extend(rows.notices.iter().map(ToString::to_string));
                 Some(numbers(rows)?)
             }
@@ -45,12 +81,17 @@ impl Data {
             _ => Some(numbers(encoded.select(&test_rows))?),
         };
         notices.dedup();
-        let (x, y) = train;
         let names = encoding.input_names().to_vec();
-        let train = Dataset::with_names(x, y, names, encoding.target_name().to_string())?;
+        let mut dataset = Dataset::with_names(train.x, train.y, names, encoding.target_name().to_string())?;
+        if let Some(exposure) = train.exposure {
+            dataset = dataset.with_exposure(exposure)?;
+        }
+        if let Some(names) = encoding.class_names() {
+            dataset = dataset.with_class_names(names.to_vec())?;
+        }
         // A split whose test rows all lacked a value has nothing to score.
-        let test = test.filter(|(x, _)| x.nrows() > 0);
-        Ok(Self { encoding, train, test, notices })
+        let test = test.filter(|test| test.x.nrows() > 0);
+        Ok(Self { encoding, family, train: dataset, test, notices })
     }
 
     /// Names that stand for several inputs: text columns.
@@ -63,11 +104,48 @@ impl Data {
     }
 }
 
-fn numbers(encoded: Encoded) -> Outcome<(Mat<f64>, Vec<f64>)> {
+fn numbers(encoded: Encoded) -> Outcome<TestRows> {
     match encoded.y {
-        Some(y) => Ok((encoded.x, y)),
+        Some(y) => Ok(TestRows { x: encoded.x, y, exposure: encoded.exposure }),
         None => Err(Failure::Data("the target has no values".into())),
     }
+}
+
+/// The column of exposures or trials, where the likelihood has a use for it.
+fn exposure_column(arguments: &ModelArguments, family: Family) -> Outcome<Option<String>> {
+    let wanted = family.uses_exposure();
+    for (flag, column) in [("exposure", &arguments.exposure), ("trials", &arguments.trials)] {
+        if column.is_some() && wanted != Some(flag) {
+            return Err(Failure::Usage(format!("--{flag} has no meaning for likelihood {}", family.name())));
+        }
+    }
+    if family == Family::Binomial && arguments.trials.is_none() {
+        return Err(Failure::Usage(
+            "likelihood binomial needs --trials COL, the column with the number of trials of each row".into(),
+        ));
+    }
+    Ok(arguments.exposure.clone().or_else(|| arguments.trials.clone()))
+}
+
+/// Refuses the first target without a density, by its row in the table.
+pub(super) fn check_support(
+    likelihood: &dyn Likelihood,
+    rows: &Encoded,
+    path: &Path,
+    column: &str,
+) -> Outcome {
+    let y = rows.y.as_deref().unwrap_or_default();
+    for (i, y) in y.iter().enumerate() {
+        let exposure = rows.exposure.as_ref().map_or(1.0, |e| e[i]);
+        if let Err(problem) = likelihood.check(Observation { y: *y, exposure }) {
+            return Err(Failure::Data(format!(
+                "{}: column `{column}`, row {}: target {y}: {problem}; --likelihood auto looks for one that fits",
+                path.display(),
+                rows.rows[i]
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// Prints notices to standard error.

@@ -5,9 +5,9 @@ use super::data::{Data, file_name, tell};
 use super::output::{self, counted, number, say, table, use_threads};
 use super::progress::Progress;
 use super::{Failure, Outcome};
-use crate::fit::{Fit, fit};
+use crate::fit::{CorrectionSummary, Fit, fit};
 use crate::inference::{ChainDiagnostics, Elbo, ModeSummary, PolishSummary};
-use crate::posterior::{Metrics, MixtureTable, ParameterSummary, PredictionKind};
+use crate::posterior::{ClassMetrics, Metrics, ParameterSummary, Predictions, Scores};
 use crate::report::{self, FitContext};
 use crate::stein::SteinDiagnostics;
 use crate::table::Split;
@@ -19,6 +19,9 @@ struct Summary {
     rows: Rows,
     model: &'static str,
     likelihood: &'static str,
+    /// Names of the classes, where the target has classes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    classes: Option<Vec<String>>,
     method: String,
     kernel: String,
     inputs: Vec<String>,
@@ -31,7 +34,7 @@ struct Summary {
     interrupted: bool,
     seconds: Seconds,
     #[serde(skip_serializing_if = "Option::is_none")]
-    test: Option<Metrics>,
+    test: Option<Scores>,
     diagnostics: Diagnostics,
     parameters: Vec<ParameterSummary>,
     notices: Vec<String>,
@@ -60,6 +63,9 @@ struct Diagnostics {
     /// Of SVGD.
     #[serde(skip_serializing_if = "Option::is_none")]
     polish: Option<PolishSummary>,
+    /// Of SVGD on latent models.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    correction: Option<CorrectionSummary>,
     /// Of NUTS.
     #[serde(skip_serializing_if = "Option::is_none")]
     chains: Option<Chains>,
@@ -129,7 +135,9 @@ pub(super) fn run(arguments: &FitArguments) -> Outcome {
     let clock = Instant::now();
     let mut progress = Progress::new(arguments.model.quiet);
     let mut options = arguments.options();
+    options.likelihood = data.family;
     options.input_groups = data.groups();
+    options.check().map_err(|e| Failure::Usage(e.to_string()))?;
     options.interrupt = Some(progress.flag());
     let fitted = fit(&data.train, &options, &mut progress);
     progress.finish();
@@ -152,9 +160,10 @@ pub(super) fn run(arguments: &FitArguments) -> Outcome {
             table: file_name(&arguments.model.table),
             fit: &fitted,
             train: &data.train,
-            test: data.test.as_ref().map(|(x, y)| (x.as_ref(), y.as_slice())),
+            test: data.test.as_ref().map(|test| (test.x.as_ref(), test.y.as_slice())),
+            test_exposure: data.test.as_ref().and_then(|test| test.exposure.as_deref()),
             predictions: predictions.as_ref(),
-            metrics: metrics.as_ref(),
+            scores: metrics.as_ref(),
             seconds: fit_seconds,
             notices: data.notices.iter().chain(&fitted.notices).cloned().collect(),
         };
@@ -204,19 +213,20 @@ fn check_outputs(arguments: &FitArguments) -> Outcome {
     Ok(())
 }
 
-fn score(fitted: &Fit, data: &Data) -> Outcome<(Option<MixtureTable>, Option<Metrics>)> {
-    let Some((x, y)) = &data.test else { return Ok((None, None)) };
-    let predictions = fitted.model.predict(x.as_ref(), PredictionKind::Observed)?;
-    let metrics = Metrics::new(&predictions, y, fitted.model.details().standardisation.target_scale);
-    Ok((Some(predictions), metrics))
+fn score(fitted: &Fit, data: &Data) -> Outcome<(Option<Predictions>, Option<Scores>)> {
+    let Some(test) = &data.test else { return Ok((None, None)) };
+    let predictions = fitted.model.predict_y(test.x.as_ref(), test.exposure.as_deref())?;
+    let scores = fitted.model.score(&predictions, &test.y)?;
+    Ok((Some(predictions), scores))
 }
 
-fn summarise(fitted: &Fit, data: &Data, test: Option<Metrics>, seconds: Seconds) -> Summary {
+fn summarise(fitted: &Fit, data: &Data, test: Option<Scores>, seconds: Seconds) -> Summary {
     let details = fitted.model.details();
     Summary {
-        rows: Rows { train: data.train.rows(), test: data.test.as_ref().map_or(0, |(_, y)| y.len()) },
-        model: "exact",
-        likelihood: "gaussian",
+        rows: Rows { train: data.train.rows(), test: data.test.as_ref().map_or(0, |test| test.y.len()) },
+        model: fitted.model.model().name(),
+        likelihood: fitted.model.model().family().name(),
+        classes: details.class_names.clone(),
         method: details.method.clone(),
         kernel: details.kernel.to_string(),
         inputs: details.input_names.clone(),
@@ -232,6 +242,7 @@ fn summarise(fitted: &Fit, data: &Data, test: Option<Metrics>, seconds: Seconds)
             stein: Stein::new(fitted.diagnostics.as_ref()),
             mode_summaries: fitted.modes.clone(),
             polish: fitted.polish,
+            correction: fitted.correction.clone(),
             chains: fitted.chains.as_ref().map(Chains::new),
             elbo: fitted.elbo,
             failed_evaluations: fitted.failed_evaluations,
@@ -250,8 +261,12 @@ fn text(summary: &Summary, fitted: &Fit) -> String {
         count => format!(", {count} draws"),
     };
     let mut text = format!(
-        "{} ~ GP({}), {} by {}{particles}\n{}, {}; {}, {}, {:.2} s\n",
+        "{} ~ {}GP({}), {} by {}{particles}\n{}, {}; {}, {}, {:.2} s\n",
         summary.target,
+        match summary.model {
+            "exact" => String::new(),
+            _ => format!("{} of ", summary.likelihood),
+        },
         summary.kernel,
         summary.model,
         summary.method,
@@ -274,6 +289,9 @@ fn text(summary: &Summary, fitted: &Fit) -> String {
             counted(polish.states, "state")
         );
     }
+    if let Some(correction) = &summary.diagnostics.correction {
+        text += &format!("{}\n", report::correction(correction));
+    }
     if let Some(chains) = &fitted.chains {
         text += &format!("{}\n", report::chains(chains));
     }
@@ -282,13 +300,36 @@ fn text(summary: &Summary, fitted: &Fit) -> String {
     }
     text += &format!("\n{}", super::show::summary_table(&fitted.model, &summary.parameters));
     if let Some(test) = &summary.test {
-        text += &format!("\n{}", metrics_table(test));
+        text += &format!("\n{}", scores_table(test));
     }
     text
 }
 
 /// Scores for people.
-pub(super) fn metrics_table(m: &Metrics) -> String {
+pub(super) fn scores_table(scores: &Scores) -> String {
+    match scores {
+        Scores::Values(m) => metrics_table(m),
+        Scores::Classes(m) => class_table(m),
+    }
+}
+
+fn class_table(m: &ClassMetrics) -> String {
+    let row = |name: &str, value: String, note: String| vec![name.to_owned(), value, note];
+    let base = format!("{} by class shares alone", number(m.base_rate_log_likelihood));
+    let floor = format!("± {}; {} if calibrated", number(m.ece_standard_error), number(m.ece_floor));
+    table(
+        &["on test rows", "", ""],
+        &[
+            row("log-likelihood", number(m.log_likelihood), base),
+            row("accuracy", number(m.accuracy), String::new()),
+            row("AUC", m.auc.map_or("–".into(), number), String::new()),
+            row("Brier score", number(m.brier), String::new()),
+            row("calibration error", number(m.ece), floor),
+        ],
+    )
+}
+
+fn metrics_table(m: &Metrics) -> String {
     let row = |name: &str, value: f64, standardised: Option<f64>| {
         vec![name.into(), number(value), standardised.map_or(String::new(), number)]
     };

@@ -44,6 +44,15 @@ impl FitArguments {
                 "--polish is a setting of --stein default: the published settings have none".into(),
             ));
         }
+        let without = matches!(self.method, MethodArgument::Vi | Laplace | Nuts)
+            || matches!(self.stein, Some(SteinArgument::Paper));
+        if self.model.approximation.is_some() && without {
+            return Err(Failure::Usage(format!(
+                "--approximation is not for --method {}{}, which says itself what becomes of the latent values",
+                method(self.method).name(),
+                if self.stein.is_some() { " with --stein paper" } else { "" }
+            )));
+        }
         if let Some(rate) = self.learning_rate
             && !(rate > 0.0 && rate.is_finite())
         {
@@ -89,5 +98,6 @@ fn method(argument: MethodArgument) -> Method {
         Laplace => Method::Laplace,
         Advi => Method::Advi,
         Nuts => Method::Nuts,
+        MethodArgument::Vi => Method::Vi,
     }
 }

@@ -52,6 +52,8 @@ pub fn run() -> ExitCode {
             return ExitCode::from(status);
         }
     };
+    // What faer decides by itself it would decide by the number of threads, and round accordingly.
+    faer::set_global_parallelism(crate::linalg::in_parallel());
     let outcome = match cli.command {
         Command::Fit(arguments) => fit::run(&arguments),
         Command::Predict(arguments) => predict::run(&arguments),

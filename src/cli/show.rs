@@ -3,7 +3,6 @@
 use super::arguments::{ParticlesArguments, ShowArguments};
 use super::output::{counted, json, number, say, table};
 use super::{Failure, Outcome};
-use crate::model::Model;
 use crate::posterior::{FittedModel, ParameterSummary};
 use crate::table::{Values, write};
 use serde::Serialize;
@@ -43,10 +42,10 @@ pub(super) fn show(arguments: &ShowArguments) -> Outcome {
         target: details.target_name.clone(),
         inputs: details.input_names.clone(),
         kernel: details.kernel.to_string(),
-        model: "exact",
-        likelihood: "gaussian",
+        model: fitted.model().name(),
+        likelihood: fitted.model().family().name(),
         method: details.method.clone(),
-        rows: fitted.model().y().len(),
+        rows: fitted.model().rows(),
         particles: fitted.posterior().count(),
         parameters: rows.collect(),
     };
@@ -110,7 +109,7 @@ pub(super) fn particles(arguments: &ParticlesArguments) -> Outcome {
     let (paths, rows): (Vec<&str>, Vec<Vec<f64>>) = if arguments.unconstrained {
         (
             layout.free().map(|p| p.path.as_str()).collect(),
-            posterior.draws().points().map(<[f64]>::to_vec).collect(),
+            posterior.draws().points().map(|z| z[..layout.dim()].to_vec()).collect(),
         )
     } else {
         let all = layout.parameters().iter().map(|p| p.path.as_str()).collect();
