@@ -34,8 +34,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         fit: &fit,
         train: &train,
         test: None,
+        test_exposure: None,
         predictions: None,
-        metrics: None,
+        scores: None,
         seconds: 0.0,
         notices: Vec::new(),
     };
