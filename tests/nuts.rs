@@ -6,7 +6,6 @@
 #![allow(clippy::unwrap_used)]
 
 use std::path::{Path, PathBuf};
-use steingp::model::Model;
 use steingp::prelude::*;
 use steingp::table::{Encoding, EncodingOptions, Split, Table, TargetUse, split};
 
