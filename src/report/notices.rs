@@ -88,8 +88,8 @@ fn scaled(scaling: Scaling) -> &'static str {
 pub(crate) fn correction(c: &CorrectionSummary) -> String {
     let outcome = match c.applied {
         true => "the particles' weights follow it",
-        false if c.sd_log_ratio <= c.standard_error => {
-            "the particles agree on it to its own error, so their weights stay"
+        false if c.sd_log_ratio.powi(2) <= 2.0 * c.standard_error.powi(2) => {
+            "the particles differ by hardly more than that error, so their weights stay"
         }
         false => "too uncertain to move the particles' weights",
     };

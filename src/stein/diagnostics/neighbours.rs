@@ -42,6 +42,10 @@ fn local_part(kernel: &SteinKernel) -> Option<SteinKernel> {
         SteinKernel::Rbf(_) | SteinKernel::Imq { .. } | SteinKernel::Coordinatewise { .. } => {
             Some(kernel.clone())
         }
+        SteinKernel::Blocks { split, kernels } => {
+            let parts = local_part(&kernels.0).zip(local_part(&kernels.1))?;
+            Some(SteinKernel::Blocks { split: *split, kernels: Box::new(parts) })
+        }
         SteinKernel::Sum(parts) => {
             let local: Vec<_> =
                 parts.iter().filter_map(|(w, part)| local_part(part).map(|part| (*w, part))).collect();
@@ -55,6 +59,7 @@ fn local_part(kernel: &SteinKernel) -> Option<SteinKernel> {
 pub(super) fn holds_variance(kernel: &SteinKernel) -> bool {
     match kernel {
         SteinKernel::Rbf(_) | SteinKernel::Imq { .. } | SteinKernel::Coordinatewise { .. } => false,
+        SteinKernel::Blocks { kernels, .. } => holds_variance(&kernels.0) && holds_variance(&kernels.1),
         SteinKernel::Sum(parts) => parts.iter().any(|(_, part)| holds_variance(part)),
         _ => true,
     }
