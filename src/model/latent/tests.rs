@@ -48,7 +48,7 @@ fn targets(family: Family, n: usize) -> Vec<Observation> {
         .collect()
 }
 
-fn model(family: Family, n: usize, mean: Mean) -> LatentModel {
+pub(super) fn model(family: Family, n: usize, mean: Mean) -> LatentModel {
     let mut processes = vec![process("rbf(a, b) + linear(a)", mean)];
     if family == Family::Heteroscedastic {
         processes.push(process("matern32(a)", Mean::Constant));
