@@ -4,15 +4,14 @@
 //!
 //! Before the impact the head hardly moves, so that one variance is too large there and too small later. Heavy tails make
 //! room for both without knowing when; the second latent function of heteroscedastic noise learns when. The parameters are
-//! those of the posterior's mode, with Laplace's Gaussian for the latent values: particles for two latent functions take a
-//! minute or two.
+//! those of the posterior's mode: particles for two latent functions take a quarter of a minute.
 
 mod common;
 #[path = "common/table.rs"]
 mod table;
 
 use common::{Outcome, folder, report, score, write};
-use steingp::likelihood::{Approximation, Family};
+use steingp::likelihood::Family;
 use steingp::posterior::Scores;
 use steingp::prelude::*;
 use steingp::report;
@@ -23,8 +22,7 @@ fn main() -> Outcome {
     let (train, test) = table::read("motorcycle.csv", "accel", TargetKind::Number, Some(0.3))?;
     println!("{:<16} {:>14} {:>7} {:>12}", "on unseen rows", "log-likelihood", "RMSE", "90 % holds");
     for likelihood in [Family::Gaussian, Family::StudentT, Family::Heteroscedastic] {
-        let approximation = Some(Approximation::Laplace);
-        let options = FitOptions { likelihood, method: Method::Map, approximation, ..FitOptions::default() };
+        let options = FitOptions { likelihood, method: Method::Map, ..FitOptions::default() };
         let fit = fit(&train, &options, &mut ())?;
         let (predictions, scores) = score(&fit, &test)?;
         let Scores::Values(s) = &scores else { return Err("the target is a number".into()) };
