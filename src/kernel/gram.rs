@@ -193,6 +193,24 @@ impl Kernel {
         }
     }
 
+    /// Adds Σ_i w_i ∂k(x_i, x_i)/∂θ to `theta_adjoint`.
+    pub fn diagonal_adjoint(
+        &self,
+        theta: &[f64],
+        x: Points<'_>,
+        weights: &[f64],
+        theta_adjoint: &mut [f64],
+        workspace: &mut KernelWorkspace,
+    ) {
+        let Some(block) = workspace.blocks.first_mut() else { return };
+        for (i, weight) in weights.iter().enumerate().take(x.rows()) {
+            x.row_into(i, &mut block.point);
+            let strip = Strip { x: x.slice(i, 1), z: &block.point, same: Some(0) };
+            let mut adjoint = StripAdjoint { theta: theta_adjoint, inputs: None };
+            self.strip_adjoint(theta, strip, &[*weight], &mut adjoint, &mut block.scratch);
+        }
+    }
+
     /// The full Gram matrix K(X, X) with both triangles, allocated: for looking at, not for hot loops.
     pub fn gram_full(&self, theta: &[f64], x: Points<'_>) -> Mat<f64> {
         let n = x.rows();

@@ -20,6 +20,12 @@ pub trait Covariance: Debug + Send + Sync {
     /// The input columns that it looks at.
     fn columns(&self) -> &[usize];
 
+    /// How far a move in a column must go, on the model's scale, to be a move of one in the distance that the covariance
+    /// falls with; none where it is not a function of such a distance.
+    fn lengthscale(&self, _theta: &[f64], _column: usize) -> Option<f64> {
+        None
+    }
+
     /// How many strips of scratch memory [`Covariance::strip`] and [`Covariance::strip_adjoint`] need.
     fn scratch_strips(&self) -> usize {
         0

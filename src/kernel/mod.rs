@@ -13,21 +13,27 @@
 
 mod adjoint;
 #[cfg(test)]
-mod check;
+pub(crate) mod check;
 mod dot_product;
 mod expression;
+mod geography;
 mod gram;
 mod leaf;
+mod metric;
 mod periodic;
+mod sphere;
 mod stationary;
 mod trivial;
 
 pub use adjoint::{InputAdjoint, StripAdjoint};
 pub use dot_product::{ArcCosine, ArcCosineOrder, Linear, Polynomial};
 pub use expression::{ExpressionError, ExpressionErrorKind, InputColumns, KernelExpression};
+pub use geography::{EARTH_RADIUS, Geography};
 pub use gram::KernelWorkspace;
 pub use leaf::{Covariance, KernelParameter, ParameterRole, Points, STRIP, Strip};
+pub use metric::{Euclidean, Metric, Slopes};
 pub use periodic::{Cosine, Periodic};
+pub use sphere::Sphere;
 pub use stationary::{Matern12, Matern32, Matern52, Radial, RationalQuadratic, Rbf, Stationary};
 pub use trivial::{Constant, White};
 
@@ -90,6 +96,16 @@ impl Kernel {
         columns.sort_unstable();
         columns.dedup();
         columns
+    }
+
+    /// The shortest lengthscale that a part has for a column; none where no part has one.
+    pub(crate) fn shortest_lengthscale(&self, theta: &[f64], column: usize) -> Option<f64> {
+        match self {
+            Kernel::Leaf(leaf) => leaf.lengthscale(theta, column),
+            Kernel::Sum(parts) | Kernel::Product(parts) => with_parameters(parts, theta)
+                .filter_map(|(part, theta)| part.shortest_lengthscale(theta, column))
+                .min_by(f64::total_cmp),
+        }
     }
 
     /// How many strips of scratch memory [`Kernel::strip`] and [`Kernel::strip_adjoint`] need.

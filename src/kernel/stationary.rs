@@ -4,9 +4,11 @@
 //! not from |x|² + |z|² − 2xᵀz: that costs O(N²D) against O(N³) and loses no digits where points coincide.
 //! Source: Rasmussen & Williams, *Gaussian Processes for Machine Learning*, section 4.2.
 
+use super::geography::Geography;
 use super::leaf::ParameterRole;
-use super::{Covariance, KernelParameter, Points, Strip, StripAdjoint};
-use crate::linalg::elementwise::{exp, sum_over, vectorise};
+use super::metric::{Euclidean, Metric, Slopes};
+use super::{Covariance, KernelParameter, Points, STRIP, Strip, StripAdjoint};
+use crate::linalg::elementwise::{dot, exp, sum_over, vectorise};
 
 /// The shape of a stationary kernel, with variance 1.
 pub trait Radial: std::fmt::Debug + Send + Sync + Default + 'static {
@@ -27,9 +29,8 @@ pub trait Radial: std::fmt::Debug + Send + Sync + Default + 'static {
 
 /// k(x, z) = σ² k₁(r²): parameters `variance`, `lengthscales` (one shared, or one a column), `alpha`.
 #[derive(Debug, Clone)]
-pub struct Stationary<R> {
-    columns: Vec<usize>,
-    shared: bool,
+pub struct Stationary<R, M = Euclidean> {
+    metric: M,
     parameters: Vec<KernelParameter>,
     radial: std::marker::PhantomData<R>,
 }
@@ -126,41 +127,42 @@ impl<R: Radial> Stationary<R> {
     /// On the given input columns, with one lengthscale a column, or one for all where `shared`.
     /// Starts: variance 1, lengthscales √D, α 1.
     pub fn new(columns: Vec<usize>, shared: bool) -> Self {
-        let lengthscales = KernelParameter::lengthscales(columns.len(), shared);
+        Self::with_metric(Euclidean::new(columns, shared))
+    }
+
+    /// On a column of longitudes and one of latitudes, projected to the plane in which both are as long as they are at
+    /// the latitude's shift (equirectangular): lengthscales in [units](Geography::unit), one east-west and one
+    /// north-south or one for both. It does not know that longitudes wrap around.
+    pub fn projected(columns: [usize; 2], geography: Geography, shared: bool) -> Self {
+        Self::with_metric(Euclidean::stretched(columns, geography.stretches(), shared))
+    }
+}
+
+impl<R: Radial, M: Metric> Stationary<R, M> {
+    /// With distances of a metric. Starts: variance 1, lengthscales √(number of columns), α 1.
+    pub fn with_metric(metric: M) -> Self {
+        let lengthscales = KernelParameter::lengthscales(metric.columns().len(), metric.shared());
         let mut parameters = vec![KernelParameter::new("variance", ParameterRole::Variance, 1.0)];
         parameters.extend(lengthscales);
         if R::HAS_ALPHA {
             parameters.push(KernelParameter::new("alpha", ParameterRole::Shape, 1.0));
         }
-        Self { columns, shared, parameters, radial: std::marker::PhantomData }
+        Self { metric, parameters, radial: std::marker::PhantomData }
     }
 
+    /// Places of the lengthscales among the parameters.
     #[inline(always)]
-    fn lengthscale(&self, theta: &[f64], d: usize) -> f64 {
-        theta[if self.shared { 1 } else { 1 + d }]
+    fn lengthscales(&self) -> std::ops::Range<usize> {
+        1..self.parameters.len() - usize::from(R::HAS_ALPHA)
     }
 
     #[inline(always)]
     fn alpha(&self, theta: &[f64]) -> f64 {
         if R::HAS_ALPHA { theta[theta.len() - 1] } else { 1.0 }
     }
-
-    /// s_i = r² between the strip's rows and its point.
-    #[inline(always)]
-    fn squared_distances(&self, theta: &[f64], strip: Strip<'_>, s: &mut [f64]) {
-        s.fill(0.0);
-        for (d, &column) in self.columns.iter().enumerate() {
-            let inverse = 1.0 / self.lengthscale(theta, d);
-            let z = strip.z[column];
-            for (s, x) in s.iter_mut().zip(strip.x.column(column)) {
-                let t = (x - z) * inverse;
-                *s = t.mul_add(t, *s);
-            }
-        }
-    }
 }
 
-impl<R: Radial> Covariance for Stationary<R> {
+impl<R: Radial, M: Metric> Covariance for Stationary<R, M> {
     fn parameters(&self) -> &[KernelParameter] {
         &self.parameters
     }
@@ -170,11 +172,15 @@ impl<R: Radial> Covariance for Stationary<R> {
     }
 
     fn columns(&self) -> &[usize] {
-        &self.columns
+        self.metric.columns()
+    }
+
+    fn lengthscale(&self, theta: &[f64], column: usize) -> Option<f64> {
+        self.metric.lengthscale(&theta[self.lengthscales()], column)
     }
 
     fn scratch_strips(&self) -> usize {
-        1
+        2 + usize::from(M::KEEPS_DISTANCES)
     }
 
     fn strip(&self, theta: &[f64], strip: Strip<'_>, out: &mut [f64], _: &mut [f64]) {
@@ -182,7 +188,7 @@ impl<R: Radial> Covariance for Stationary<R> {
         vectorise(
             #[inline(always)]
             || {
-                self.squared_distances(theta, strip, out);
+                self.metric.squared_distances(&theta[self.lengthscales()], strip, out);
                 out.iter_mut().for_each(|s| *s = variance * R::value(*s, alpha));
             },
         );
@@ -197,53 +203,38 @@ impl<R: Radial> Covariance for Stationary<R> {
         scratch: &mut [f64],
     ) {
         let (variance, alpha) = (theta[0], self.alpha(theta));
-        let slopes = &mut scratch[..strip.len()];
+        let lengthscales = &theta[self.lengthscales()];
+        let (slopes, scratch) = scratch.split_at_mut(STRIP);
+        let (values, distances) = scratch.split_at_mut(STRIP);
+        let (slopes, values) = (&mut slopes[..strip.len()], &mut values[..strip.len()]);
+        let distances = if M::KEEPS_DISTANCES { &mut distances[..strip.len()] } else { &mut [] };
         vectorise(
             #[inline(always)]
             || {
-                self.squared_distances(theta, strip, slopes);
+                self.metric.squared_distances(lengthscales, strip, slopes);
+                if M::KEEPS_DISTANCES {
+                    distances.copy_from_slice(slopes);
+                }
                 if R::HAS_ALPHA {
                     let last = adjoint.theta.len() - 1;
                     adjoint.theta[last] += sum_over(slopes, weights, |s, w, total| {
                         (w * variance).mul_add(R::alpha_slope(s, alpha), total)
                     });
                 }
+                // A pass of its own over the whole strip: with sums in it, or in short pieces, it would not vectorise.
+                for (s, k) in slopes.iter_mut().zip(values.iter_mut()) {
+                    (*k, *s) = R::value_and_slope(*s, alpha);
+                }
                 // ∂L/∂σ² = Σ w k₁, and w_i σ² dk₁/ds in place of s_i.
-                let mut from_variance = [0.0; 8];
-                let (chunks, rest) = slopes.as_chunks_mut::<8>();
-                let (weight_chunks, weight_rest) = weights.as_chunks::<8>();
-                for (s, w) in chunks.iter_mut().zip(weight_chunks) {
-                    for l in 0..8 {
-                        let (k, slope) = R::value_and_slope(s[l], alpha);
-                        from_variance[l] = w[l].mul_add(k, from_variance[l]);
-                        s[l] = w[l] * variance * slope;
-                    }
-                }
-                for (s, w) in rest.iter_mut().zip(weight_rest) {
-                    let (k, slope) = R::value_and_slope(*s, alpha);
-                    from_variance[0] += w * k;
-                    *s = w * variance * slope;
-                }
-                adjoint.theta[0] += from_variance.iter().sum::<f64>();
-                // ∂s/∂ℓ_d = −2 (x_d − z_d)²/ℓ_d³ and ∂s/∂x_d = 2 (x_d − z_d)/ℓ_d² = −∂s/∂z_d.
-                for (d, &column) in self.columns.iter().enumerate() {
-                    let (z, inverse) = (strip.z[column], 1.0 / self.lengthscale(theta, d));
-                    let x = strip.x.column(column);
-                    let moment = sum_over(x, slopes, |x, c, total| {
-                        let t = x - z;
-                        (t * t).mul_add(c, total)
-                    });
-                    let place = if self.shared { 1 } else { 1 + d };
-                    adjoint.theta[place] -= 2.0 * moment * inverse * inverse * inverse;
-                    if let Some(inputs) = &mut adjoint.inputs {
-                        let (x_adjoint, z_adjoint) = inputs.column(column, x.len());
-                        for ((a, x), c) in x_adjoint.iter_mut().zip(x).zip(&*slopes) {
-                            let g = 2.0 * c * (x - z) * inverse * inverse;
-                            *a += g;
-                            *z_adjoint -= g;
-                        }
-                    }
-                }
+                adjoint.theta[0] += dot(values, weights);
+                slopes.iter_mut().zip(weights).for_each(|(s, w)| *s *= w * variance);
+                self.metric.adjoint(
+                    lengthscales,
+                    strip,
+                    Slopes { slopes, distances },
+                    &mut adjoint.theta[self.lengthscales()],
+                    adjoint.inputs.as_mut(),
+                );
             },
         );
     }

@@ -109,6 +109,14 @@ pub enum ExpressionErrorKind {
         /// What a value must be.
         rule: String,
     },
+    /// Columns that are not a longitude and a latitude, or an option that the metric has no use for.
+    #[error("`metric={metric}` {problem}")]
+    BadMetric {
+        /// The metric.
+        metric: &'static str,
+        /// What is wrong and what to do.
+        problem: String,
+    },
     /// A list of values for a parameter of which there is one, or of another length.
     #[error("`{option}` takes {expected}, found a list of {found}")]
     WrongLength {

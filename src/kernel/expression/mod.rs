@@ -16,8 +16,15 @@
 //!   variances of `linear` and weight variances of `arccosine` are shared.
 //! - `parameter=2.5` starts a parameter there, `lengthscales=[1, 2]` those of each column;
 //!   `fixed=parameter` keeps its start, `fixed=all` keeps all. `degree=3` and `order=1` are structure.
+//! - `metric=sphere` and `metric=projected` make distances of a column of longitudes and one of latitudes, in degrees and
+//!   in this order, for `rbf`, the Matérn kernels and `rq`: `matern32(lon, lat; metric=sphere, lengthscales=50)`. Lengthscales
+//!   are then in kilometres. `sphere`: the chord through the Earth, good anywhere on the globe, with one lengthscale; the
+//!   great circle itself would not give a positive definite kernel (see [`Sphere`](super::Sphere)). `projected`: the plane of
+//!   east-west and north-south distances at the mean latitude of the training rows, good for a region away from the poles
+//!   and the date line, with one lengthscale each. On the scale of the model they are in units of the root mean square
+//!   distance of the training rows from their centre ([`Geography::unit`]).
 //! - Lengthscales and periods are in the columns' own units: [`KernelExpression::resolve`] divides by the scale
-//!   of the column. All else is on the scale of the model.
+//!   of the column, or by the unit of the metric. All else is on the scale of the model.
 //!
 //! # Scale of a product
 //! Only the product of the variances of a product's factors matters, so all but one are fixed at 1 unless the
@@ -42,8 +49,8 @@ pub use resolve::InputColumns;
 
 use super::dot_product::ArcCosineOrder;
 use super::{
-    ArcCosine, Constant, Cosine, Covariance, Linear, Matern12, Matern32, Matern52, Periodic, Polynomial,
-    RationalQuadratic, Rbf, Stationary, White,
+    ArcCosine, Constant, Cosine, Covariance, Geography, Linear, Matern12, Matern32, Matern52, Periodic,
+    Polynomial, Radial, RationalQuadratic, Rbf, Sphere, Stationary, White,
 };
 
 /// A kernel with columns by name, as it was written.
@@ -81,6 +88,8 @@ struct LeafExpression {
 enum LeafOption {
     /// `shared` or `ard`.
     Flag(Flag),
+    /// `metric=NAME`.
+    Metric(MetricName),
     /// `fixed=NAME`; none is `all`.
     Fixed(Option<&'static Parameter>),
     /// The kernel's whole number.
@@ -113,6 +122,8 @@ struct KernelKind {
     takes_columns: bool,
     /// The flag that it takes, if any.
     flag: Option<Flag>,
+    /// Whether it is a function of a distance that may be one on the Earth.
+    takes_metric: bool,
     /// The whole number that shapes it, if any.
     whole: Option<Whole>,
     parameters: &'static [Parameter],
@@ -144,6 +155,26 @@ impl Flag {
     }
 }
 
+/// A distance on the Earth, of a column of longitudes and one of latitudes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum MetricName {
+    /// The chord.
+    Sphere,
+    /// In the plane that touches the Earth at the mean latitude.
+    Projected,
+}
+
+impl MetricName {
+    const ALL: [Self; 2] = [Self::Sphere, Self::Projected];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Sphere => "sphere",
+            Self::Projected => "projected",
+        }
+    }
+}
+
 /// A whole number of a kernel.
 #[derive(Debug)]
 struct Whole {
@@ -163,16 +194,31 @@ struct Parameter {
 enum Unit {
     /// The scale of the model.
     Model,
-    /// The unit of the columns.
+    /// The unit of the columns, or kilometres with a metric.
     Column,
 }
 
 /// What a leaf is built from.
 struct Structure {
     columns: Vec<usize>,
+    /// Longitude and latitude with the metric on them, if one is given.
+    earth: Option<(MetricName, [usize; 2], Geography)>,
     /// Whether the columns share what they can share.
     shared: bool,
     whole: u8,
+}
+
+/// A stationary kernel with its metric.
+fn stationary<R: Radial>(s: Structure) -> Box<dyn Covariance> {
+    match s.earth {
+        None => Box::new(Stationary::<R>::new(s.columns, s.shared)),
+        Some((MetricName::Projected, columns, geography)) => {
+            Box::new(Stationary::<R>::projected(columns, geography, s.shared))
+        }
+        Some((MetricName::Sphere, columns, geography)) => {
+            Box::new(Stationary::<R, Sphere>::with_metric(Sphere::new(columns, geography)))
+        }
+    }
 }
 
 const VARIANCE: Parameter = Parameter { name: "variance", unit: Unit::Model };
@@ -189,10 +235,14 @@ const STATIONARY: KernelKind = KernelKind {
     aliases: &[],
     takes_columns: true,
     flag: Some(Flag::Shared),
+    takes_metric: true,
     whole: None,
     parameters: &[VARIANCE, LENGTHSCALES],
-    build: |s| Box::new(Stationary::<Rbf>::new(s.columns, s.shared)),
+    build: stationary::<Rbf>,
 };
+
+/// A kernel of columns that is not a function of a distance, to be varied.
+const OF_COLUMNS: KernelKind = KernelKind { takes_metric: false, ..STATIONARY };
 
 /// A kernel of no columns, to be varied.
 const PLAIN: KernelKind = KernelKind {
@@ -200,6 +250,7 @@ const PLAIN: KernelKind = KernelKind {
     aliases: &[],
     takes_columns: false,
     flag: None,
+    takes_metric: false,
     whole: None,
     parameters: &[VARIANCE],
     build: |_| Box::new(Constant::new()),
@@ -208,42 +259,29 @@ const PLAIN: KernelKind = KernelKind {
 /// The kernels of the language. A new one is one entry.
 static KINDS: [KernelKind; 12] = [
     KernelKind { aliases: &["se", "squaredexponential"], ..STATIONARY },
-    KernelKind {
-        name: "matern12",
-        aliases: &["exponential"],
-        build: |s| Box::new(Stationary::<Matern12>::new(s.columns, s.shared)),
-        ..STATIONARY
-    },
-    KernelKind {
-        name: "matern32",
-        build: |s| Box::new(Stationary::<Matern32>::new(s.columns, s.shared)),
-        ..STATIONARY
-    },
-    KernelKind {
-        name: "matern52",
-        build: |s| Box::new(Stationary::<Matern52>::new(s.columns, s.shared)),
-        ..STATIONARY
-    },
+    KernelKind { name: "matern12", aliases: &["exponential"], build: stationary::<Matern12>, ..STATIONARY },
+    KernelKind { name: "matern32", build: stationary::<Matern32>, ..STATIONARY },
+    KernelKind { name: "matern52", build: stationary::<Matern52>, ..STATIONARY },
     KernelKind {
         name: "rq",
         aliases: &["rationalquadratic"],
         parameters: &[VARIANCE, LENGTHSCALES, ALPHA],
-        build: |s| Box::new(Stationary::<RationalQuadratic>::new(s.columns, s.shared)),
+        build: stationary::<RationalQuadratic>,
         ..STATIONARY
     },
     KernelKind {
         name: "periodic",
         parameters: &[VARIANCE, LENGTHSCALES, PERIOD],
         build: |s| Box::new(Periodic::new(s.columns, s.shared)),
-        ..STATIONARY
+        ..OF_COLUMNS
     },
-    KernelKind { name: "cosine", build: |s| Box::new(Cosine::new(s.columns, s.shared)), ..STATIONARY },
+    KernelKind { name: "cosine", build: |s| Box::new(Cosine::new(s.columns, s.shared)), ..OF_COLUMNS },
     KernelKind {
         name: "linear",
         flag: Some(Flag::Ard),
         parameters: &[VARIANCE],
         build: |s| Box::new(Linear::new(s.columns, s.shared)),
-        ..STATIONARY
+        ..OF_COLUMNS
     },
     KernelKind {
         name: "polynomial",
@@ -251,7 +289,7 @@ static KINDS: [KernelKind; 12] = [
         whole: Some(Whole { name: "degree", default: 3, least: 1, most: 100 }),
         parameters: &[VARIANCE, OFFSET],
         build: |s| Box::new(Polynomial::new(s.columns, s.whole)),
-        ..STATIONARY
+        ..OF_COLUMNS
     },
     KernelKind {
         name: "arccosine",
@@ -266,7 +304,7 @@ static KINDS: [KernelKind; 12] = [
             };
             Box::new(ArcCosine::new(s.columns, s.shared, order))
         },
-        ..STATIONARY
+        ..OF_COLUMNS
     },
     KernelKind { aliases: &["bias"], ..PLAIN },
     KernelKind { name: "white", build: |_| Box::new(White::new()), ..PLAIN },
@@ -282,6 +320,7 @@ impl KernelKind {
     fn option_names(&self) -> impl Iterator<Item = &'static str> {
         let flag = self.flag.iter().flat_map(|_| [Flag::Shared, Flag::Ard]).map(Flag::name);
         let whole = self.whole.as_ref().map(|w| w.name);
-        self.parameters.iter().map(|p| p.name).chain(flag).chain(whole).chain(["fixed"])
+        let metric = self.takes_metric.then_some("metric");
+        self.parameters.iter().map(|p| p.name).chain(flag).chain(metric).chain(whole).chain(["fixed"])
     }
 }

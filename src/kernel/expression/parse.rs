@@ -2,7 +2,9 @@
 
 use super::error::{ExpressionError, ExpressionErrorKind as Kind, hint};
 use super::print::is_bare;
-use super::{At, Flag, KINDS, KernelExpression, KernelKind, LeafExpression, LeafOption, Node, Parameter};
+use super::{
+    At, Flag, KINDS, KernelExpression, KernelKind, LeafExpression, LeafOption, MetricName, Node, Parameter,
+};
 use std::str::FromStr;
 
 /// Bytes that an expression may have.
@@ -189,6 +191,9 @@ impl Parser<'_> {
         } else if let Some(parameter) = kind.parameters.iter().find(|p| p.name == name.value) {
             self.equals_sign()?;
             self.starts(parameter)?
+        } else if name.value == "metric" && kind.takes_metric {
+            self.equals_sign()?;
+            self.metric()?
         } else if name.value == "fixed" {
             self.equals_sign()?;
             self.fixed(kind)?
@@ -201,6 +206,17 @@ impl Parser<'_> {
     fn unknown_option(&self, kind: &'static KernelKind, name: At<String>) -> ExpressionError {
         let hint = hint(&name.value, "options", kind.option_names().collect::<Vec<_>>().into_iter());
         self.error(name.position, Kind::UnknownOption { kernel: kind.name, option: name.value, hint })
+    }
+
+    fn metric(&mut self) -> Parsed<LeafOption> {
+        let Some(At { value, position }) = self.bare_name() else {
+            return Err(self.unexpected("`sphere` or `projected`"));
+        };
+        let metric = MetricName::ALL.into_iter().find(|metric| metric.name() == value);
+        metric.map(LeafOption::Metric).ok_or_else(|| {
+            let rule = "`sphere` or `projected`".into();
+            self.error(position, Kind::BadValue { option: "metric", value, rule })
+        })
     }
 
     fn fixed(&mut self, kind: &'static KernelKind) -> Parsed<LeafOption> {
@@ -341,7 +357,9 @@ fn one_or(mut parts: Vec<Node>, node: fn(Vec<Node>) -> Node) -> Node {
 fn duplicate(leaf: &LeafExpression, option: &LeafOption) -> Option<String> {
     let given = leaf.options.iter().map(|o| &o.value);
     let mut given = given.filter(|old| match (old, option) {
-        (LeafOption::Flag(_), LeafOption::Flag(_)) | (LeafOption::Whole(_), LeafOption::Whole(_)) => true,
+        (LeafOption::Flag(_), LeafOption::Flag(_))
+        | (LeafOption::Metric(_), LeafOption::Metric(_))
+        | (LeafOption::Whole(_), LeafOption::Whole(_)) => true,
         (LeafOption::Fixed(old), LeafOption::Fixed(new)) => old == new || old.is_none() || new.is_none(),
         (
             LeafOption::Start(old, _) | LeafOption::Starts(old, _),
@@ -352,6 +370,7 @@ fn duplicate(leaf: &LeafExpression, option: &LeafOption) -> Option<String> {
     given.next()?;
     Some(match option {
         LeafOption::Flag(_) => "shared` or `ard".to_string(),
+        LeafOption::Metric(_) => "metric".to_string(),
         LeafOption::Whole(_) => leaf.kind.whole.as_ref().map_or("", |whole| whole.name).to_string(),
         LeafOption::Fixed(fixed) => format!("fixed={}", fixed.map_or("all", |p| p.name)),
         LeafOption::Start(parameter, _) | LeafOption::Starts(parameter, _) => parameter.name.to_string(),

@@ -59,6 +59,7 @@ impl Display for PrintedOption<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self.option {
             LeafOption::Flag(flag) => f.write_str(flag.name()),
+            LeafOption::Metric(metric) => write!(f, "metric={}", metric.name()),
             LeafOption::Fixed(parameter) => write!(f, "fixed={}", parameter.map_or("all", |p| p.name)),
             LeafOption::Whole(n) => {
                 write!(f, "{}={n}", self.leaf.kind.whole.as_ref().map_or("", |whole| whole.name))

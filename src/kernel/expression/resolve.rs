@@ -2,15 +2,18 @@
 
 use super::error::{ExpressionError, ExpressionErrorKind as Kind, hint};
 use super::{
-    At, Flag, KernelExpression, LeafExpression, LeafOption, Node, Parameter, Structure, Unit, VARIANCE,
+    At, Flag, KernelExpression, LeafExpression, LeafOption, MetricName, Node, Parameter, Structure, Unit,
+    VARIANCE,
 };
-use crate::kernel::{Covariance, Kernel, KernelParameter};
+use crate::kernel::{Covariance, Geography, Kernel, KernelParameter};
 
 /// What an expression needs to know about the inputs.
 #[derive(Debug, Clone, Default)]
 pub struct InputColumns {
     /// Names of the D columns.
     pub names: Vec<String>,
+    /// What was taken from each column before it was divided by its scale.
+    pub shifts: Vec<f64>,
     /// What each column was divided by on its way from the table to the model; D positive numbers.
     pub scales: Vec<f64>,
     /// Names that stand for several columns, such as a text column for the 0/1 columns made from it.
@@ -21,7 +24,7 @@ impl InputColumns {
     /// Columns that are in their own units.
     pub fn unscaled(names: impl IntoIterator<Item = impl Into<String>>) -> Self {
         let names: Vec<String> = names.into_iter().map(Into::into).collect();
-        Self { scales: vec![1.0; names.len()], names, groups: Vec::new() }
+        Self { shifts: vec![0.0; names.len()], scales: vec![1.0; names.len()], names, groups: Vec::new() }
     }
 
     /// The columns of a name: a column's own, else those of a group.
@@ -42,7 +45,8 @@ impl KernelExpression {
     ///
     /// # Errors
     /// Where a column does not exist, a list has another length than the columns, or one value in the units of
-    /// the columns serves columns of different scales; the error points at the place.
+    /// the columns serves columns of different scales, or where the columns of a metric cannot be a longitude and a
+    /// latitude; the error points at the place.
     pub fn resolve(&self, inputs: &InputColumns) -> Result<Kernel, ExpressionError> {
         Resolver { text: &self.text, inputs }.node(&self.root, false, "")
     }
@@ -77,15 +81,18 @@ impl Resolver<'_> {
             LeafOption::Whole(n) => Some(n),
             _ => None,
         });
+        let earth = self.earth(leaf, &columns, flag)?;
+        let unit = earth.map(|(_, _, geography)| geography.unit());
         let mut covariance = (leaf.kind.build)(Structure {
             columns,
+            earth,
             shared: flag.map_or(leaf.kind.shares_by_default(), |flag| flag == Flag::Shared),
             whole: whole.or(leaf.kind.whole.as_ref().map(|w| w.default)).unwrap_or_default(),
         });
         let mut scale_given = false;
         for option in &leaf.options {
             let start = match &option.value {
-                LeafOption::Flag(_) | LeafOption::Whole(_) => continue,
+                LeafOption::Flag(_) | LeafOption::Metric(_) | LeafOption::Whole(_) => continue,
                 LeafOption::Fixed(fixed) => {
                     let parameters = covariance.parameters_mut().iter_mut();
                     parameters
@@ -97,7 +104,8 @@ impl Resolver<'_> {
                 LeafOption::Starts(parameter, values) => Start { parameter, value: Value::List(values) },
             };
             scale_given |= *start.parameter == VARIANCE;
-            self.set(&mut *covariance, &start, path).map_err(|kind| self.error(option.position, kind))?;
+            self.set(&mut *covariance, &start, unit, path)
+                .map_err(|kind| self.error(option.position, kind))?;
         }
         if scaled
             && !scale_given
@@ -133,10 +141,64 @@ impl Resolver<'_> {
         Ok(columns)
     }
 
-    /// Sets the start of a parameter: of all its entries where there is one a column.
-    fn set(&self, covariance: &mut dyn Covariance, start: &Start<'_>, path: &str) -> Result<(), Kind> {
+    /// Longitude and latitude of a leaf with a metric.
+    fn earth(
+        &self,
+        leaf: &LeafExpression,
+        columns: &[usize],
+        flag: Option<Flag>,
+    ) -> Result<Option<(MetricName, [usize; 2], Geography)>, ExpressionError> {
+        let given = leaf.options.iter().find_map(|o| match o.value {
+            LeafOption::Metric(metric) => Some((metric, o.position)),
+            _ => None,
+        });
+        let Some((metric, position)) = given else { return Ok(None) };
+        let refuse =
+            |problem: String| Err(self.error(position, Kind::BadMetric { metric: metric.name(), problem }));
+        let &[longitude, latitude] = columns else {
+            let count = columns.len();
+            return refuse(format!("takes two columns in degrees, longitude and then latitude, not {count}"));
+        };
+        let named = |column: usize, start: &str| self.inputs.names[column].to_lowercase().starts_with(start);
+        if named(longitude, "lat") && (named(latitude, "lon") || named(latitude, "lng")) {
+            return refuse("takes the longitude first and then the latitude".into());
+        }
+        let of = |values: &[f64]| [values[longitude], values[latitude]];
+        let geography = Geography { shifts: of(&self.inputs.shifts), scales: of(&self.inputs.scales) };
+        let possible = geography.shifts[0].abs() <= 360.0 && geography.shifts[1].abs() <= 90.0;
+        if !possible || geography.scales[0] > 360.0 || geography.scales[1] > 90.0 {
+            let names = [longitude, latitude].map(|c| &self.inputs.names[c]);
+            return refuse(format!(
+                "takes the longitude and then the latitude in degrees, and `{}`, `{}` cannot be these: their means \
+                 are {} and {}",
+                names[0], names[1], geography.shifts[0], geography.shifts[1]
+            ));
+        }
+        match metric {
+            MetricName::Sphere if flag == Some(Flag::Ard) => {
+                refuse("has one lengthscale: leave out `ard`, or use `metric=projected`".into())
+            }
+            // Unscaled columns do not say where the rows are.
+            MetricName::Projected if geography.shifts == [0.0; 2] && geography.scales == [1.0; 2] => refuse(
+                "is about the mean latitude, which unscaled inputs do not tell: use `metric=sphere`, or scale the \
+                 inputs"
+                    .into(),
+            ),
+            _ => Ok(Some((metric, [longitude, latitude], geography))),
+        }
+    }
+
+    /// Sets the start of a parameter: of all its entries where there is one a column. `unit`: that of the metric.
+    fn set(
+        &self,
+        covariance: &mut dyn Covariance,
+        start: &Start<'_>,
+        unit: Option<f64>,
+        path: &str,
+    ) -> Result<(), Kind> {
         let name = start.parameter.name;
-        let scales: Vec<f64> = covariance.columns().iter().map(|c| self.inputs.scales[*c]).collect();
+        let scale = |column: &usize| unit.unwrap_or(self.inputs.scales[*column]);
+        let scales: Vec<f64> = covariance.columns().iter().map(scale).collect();
         let entries = covariance.parameters_mut().iter_mut().filter(|p| p.name() == name);
         let mut entries: Vec<&mut KernelParameter> = entries.collect();
         let per_column = entries.iter().any(|p| p.path != name);

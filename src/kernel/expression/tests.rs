@@ -14,6 +14,7 @@ fn parse(text: &str) -> KernelExpression {
 fn inputs() -> InputColumns {
     InputColumns {
         names: ["x0", "x1", "x2", "wind speed", "site=a", "site=b"].map(String::from).to_vec(),
+        shifts: vec![0.0; 6],
         scales: vec![1.0, 2.0, 4.0, 10.0, 0.5, 0.5],
         groups: vec![("site".into(), vec![4, 5])],
     }
@@ -81,6 +82,8 @@ fn the_text_is_printed_in_one_way() {
         ("(rbf * rq) + white", "rbf * rq + white"),
         ("rbf(größe)", "rbf(größe)"),
         ("bias + rationalquadratic", "constant + rq"),
+        ("rq( lon,lat;metric = sphere,lengthscales=50.0)", "rq(lon, lat; metric=sphere, lengthscales=50)"),
+        ("rbf(lon,lat; shared, metric=projected)", "rbf(lon, lat; shared, metric=projected)"),
     ] {
         assert_eq!(parse(text).to_string(), printed);
         assert_eq!(parse(printed), parse(text));
@@ -262,6 +265,69 @@ fn one_value_for_columns_of_different_scales_is_refused() {
     points_at("white + rbf(x0,x1; shared, lengthscales=3) * rbf", "                           ^", message);
 }
 
+/// Stations around Berlin, and a column of heights.
+fn stations() -> InputColumns {
+    InputColumns {
+        names: ["lon", "lat", "height"].map(String::from).to_vec(),
+        shifts: vec![13.4, 52.5, 200.0],
+        scales: vec![0.2, 0.1, 30.0],
+        groups: vec![("place".into(), vec![0, 1])],
+    }
+}
+
+#[test]
+fn lengthscales_of_a_metric_are_in_kilometres() {
+    let starts = |text: &str| -> Vec<(String, f64)> {
+        let kernel = parse(text).resolve(&stations()).unwrap_or_else(|e| panic!("{e}"));
+        kernel.parameters().into_iter().skip(1).map(|p| (p.path, p.start)).collect()
+    };
+    // Standard deviations: 13.54 km east-west and 11.12 km north-south, so 17.52 km from the centre.
+    let near = |given: &[(String, f64)], expected: &[(&str, f64)]| {
+        assert_eq!(given.len(), expected.len());
+        for ((path, start), (name, value)) in given.iter().zip(expected) {
+            assert!(path == name && (start - value).abs() < 1e-3 * value, "{path} starts at {start}");
+        }
+    };
+    near(&starts("matern32(lon, lat; metric=sphere)"), &[("lengthscales", 2f64.sqrt())]);
+    near(&starts("matern32(place; metric=sphere, lengthscales=35.04)"), &[("lengthscales", 2.0)]);
+    let both = [("lengthscales[0]", 1.0), ("lengthscales[1]", 0.5)];
+    near(&starts("rbf(lon, lat; metric=projected, lengthscales=[17.52, 8.76])"), &both);
+    near(&starts("rbf(lon, lat; shared, metric=projected, lengthscales=17.52)"), &[("lengthscales", 1.0)]);
+    near(&starts("rq(lon, lat; shared, metric=sphere)")[..1], &[("lengthscales", 2f64.sqrt())]);
+}
+
+#[test]
+fn columns_that_cannot_be_a_longitude_and_a_latitude_are_refused() {
+    let refused = |text: &str, inputs: &InputColumns| match parse(text).resolve(inputs) {
+        Ok(_) => panic!("`{text}` is not refused"),
+        Err(error) => error.to_string(),
+    };
+    let place = stations();
+    for (text, message) in [
+        ("rbf(lon; metric=sphere)", "two columns in degrees, longitude and then latitude, not 1"),
+        ("rbf(;metric=projected)", "longitude and then latitude, not 3"),
+        ("rbf(lat, lon; metric=sphere)", "takes the longitude first"),
+        ("rbf(lon, height; metric=sphere)", "`lon`, `height` cannot be these: their means are 13.4 and 200"),
+        ("rbf(lon, lat; metric=sphere, ard)", "has one lengthscale: leave out `ard`"),
+        ("rbf(lon, lat; metric=sphere, lengthscales=[1, 2])", "`lengthscales` takes one value"),
+    ] {
+        let error = refused(text, &place);
+        assert!(error.contains(message), "{error}");
+    }
+    let unscaled = InputColumns::unscaled(["lon", "lat"]);
+    let error = refused("rbf(metric=projected)", &unscaled);
+    assert!(error.contains("mean latitude") && error.contains("metric=sphere"), "{error}");
+    assert!(parse("rbf(metric=sphere)").resolve(&unscaled).is_ok());
+    points_at("rbf(x0,x1; metric=round)", "                  ^", "it must be `sphere` or `projected`");
+    points_at("rbf(x0,x1; metric=)", "                  ^", "expected `sphere` or `projected`");
+    points_at(
+        "rbf(x0,x1; metric=sphere, metric=sphere)",
+        "                          ^",
+        "`metric` is given twice",
+    );
+    points_at("cosine(x0,x1; metric=sphere)", "              ^", "`cosine` has no option `metric`");
+}
+
 #[test]
 fn depth_and_length_are_limited() {
     let nested = |depth: usize| format!("{}rbf{}", "(".repeat(depth), ")".repeat(depth));
@@ -300,6 +366,8 @@ fn leaf() -> impl Strategy<Value = LeafExpression> {
             .extend(kind.flag.map(|_| {
                 prop_oneof![Just(Flag::Shared), Just(Flag::Ard)].prop_map(LeafOption::Flag).boxed()
             }));
+        let metric = prop_oneof![Just(MetricName::Sphere), Just(MetricName::Projected)];
+        options.extend(kind.takes_metric.then(|| metric.prop_map(LeafOption::Metric).boxed()));
         options.extend(kind.whole.as_ref().map(|w| (w.least..=w.most).prop_map(LeafOption::Whole).boxed()));
         for parameter in kind.parameters {
             let one = value().prop_map(move |v| LeafOption::Start(parameter, v));
@@ -347,7 +415,7 @@ proptest! {
     #[test]
     fn no_text_that_looks_like_an_expression_makes_it_panic(
         pieces in prop::collection::vec(prop_oneof![
-            "rbf|periodic|linear|arccosine|polynomial|white|x0|x1|site|wind speed|shared|ard|fixed|all|variance|lengthscales|period",
+            "rbf|periodic|linear|arccosine|polynomial|white|x0|x1|site|wind speed|shared|ard|fixed|all|variance|lengthscales|period|metric|sphere|projected",
             "[-(),;*+=\\[\\]\"\\\\ ü0-9e.]",
         ], 0..25)
     ) {

@@ -1,0 +1,138 @@
+//! What a stationary kernel means by distance: between rows as they are, or on the Earth (see [`Sphere`](super::Sphere)).
+
+use super::adjoint::InputAdjoint;
+use super::{Points, Strip};
+use crate::linalg::elementwise::sum_over;
+use std::fmt::Debug;
+
+/// Squared distances s_i = r² between the rows of a strip and its point, in units of lengthscales.
+///
+/// Implementations are inlined into the loops of [`Stationary`](super::Stationary) and written without branches.
+pub trait Metric: Debug + Send + Sync + 'static {
+    /// Whether [`Metric::adjoint`] asks for the distances again.
+    const KEEPS_DISTANCES: bool = false;
+
+    /// The input columns that it looks at.
+    fn columns(&self) -> &[usize];
+
+    /// Whether there is one lengthscale for all columns, else one a column.
+    fn shared(&self) -> bool;
+
+    /// The distances of a strip, into `s`.
+    fn squared_distances(&self, lengthscales: &[f64], strip: Strip<'_>, s: &mut [f64]);
+
+    /// Adds Σ_i c_i ∂s_i/∂· to the adjoints of the lengthscales and, where given, of the inputs.
+    fn adjoint(
+        &self,
+        lengthscales: &[f64],
+        strip: Strip<'_>,
+        slopes: Slopes<'_>,
+        lengthscale_adjoint: &mut [f64],
+        inputs: Option<&mut InputAdjoint<'_>>,
+    );
+
+    /// How far a move in a column, on the model's scale, is a move by one lengthscale; where it depends on the place, in the
+    /// middle of the rows.
+    fn lengthscale(&self, lengthscales: &[f64], column: usize) -> Option<f64>;
+}
+
+/// What comes back to the distances of a strip.
+#[derive(Debug, Clone, Copy)]
+pub struct Slopes<'a> {
+    /// c_i = ∂L/∂s_i.
+    pub slopes: &'a [f64],
+    /// s_i where [`Metric::KEEPS_DISTANCES`], else empty.
+    pub distances: &'a [f64],
+}
+
+/// r² = Σ_d a_d² (x_d − z_d)²/ℓ_d² with constants a_d: 1, or what makes units of two columns comparable.
+#[derive(Debug, Clone)]
+pub struct Euclidean {
+    columns: Vec<usize>,
+    stretches: Vec<f64>,
+    shared: bool,
+}
+
+impl Euclidean {
+    /// Between rows as they are.
+    pub(crate) fn new(columns: Vec<usize>, shared: bool) -> Self {
+        Self { stretches: vec![1.0; columns.len()], columns, shared }
+    }
+
+    /// Between rows whose two columns are multiplied by the stretches first.
+    pub(crate) fn stretched(columns: [usize; 2], stretches: [f64; 2], shared: bool) -> Self {
+        Self { columns: columns.to_vec(), stretches: stretches.to_vec(), shared }
+    }
+
+    /// Each column with its stretch and the place of its lengthscale.
+    #[inline(always)]
+    fn each(&self) -> impl Iterator<Item = (usize, f64, usize)> {
+        let places = self.columns.iter().zip(&self.stretches).enumerate();
+        places.map(|(d, (column, stretch))| (*column, *stretch, if self.shared { 0 } else { d }))
+    }
+}
+
+impl Metric for Euclidean {
+    fn columns(&self) -> &[usize] {
+        &self.columns
+    }
+
+    fn shared(&self) -> bool {
+        self.shared
+    }
+
+    #[inline(always)]
+    fn squared_distances(&self, lengthscales: &[f64], strip: Strip<'_>, s: &mut [f64]) {
+        s.fill(0.0);
+        for (column, stretch, place) in self.each() {
+            let inverse = stretch / lengthscales[place];
+            let z = strip.z[column];
+            for (s, x) in s.iter_mut().zip(strip.x.column(column)) {
+                let t = (x - z) * inverse;
+                *s = t.mul_add(t, *s);
+            }
+        }
+    }
+
+    /// ∂s/∂ℓ_d = −2 a_d² (x_d − z_d)²/ℓ_d³ and ∂s/∂x_d = 2 a_d² (x_d − z_d)/ℓ_d² = −∂s/∂z_d.
+    #[inline(always)]
+    fn adjoint(
+        &self,
+        lengthscales: &[f64],
+        strip: Strip<'_>,
+        slopes: Slopes<'_>,
+        lengthscale_adjoint: &mut [f64],
+        mut inputs: Option<&mut InputAdjoint<'_>>,
+    ) {
+        let slopes = slopes.slopes;
+        for (column, stretch, place) in self.each() {
+            let (z, lengthscale) = (strip.z[column], lengthscales[place]);
+            let inverse = stretch / lengthscale;
+            let x = strip.x.column(column);
+            let moment = sum_over(x, slopes, |x, c, total| {
+                let t = x - z;
+                (t * t).mul_add(c, total)
+            });
+            lengthscale_adjoint[place] -= 2.0 * moment * inverse * inverse / lengthscale;
+            if let Some(inputs) = &mut inputs {
+                let (x_adjoint, z_adjoint) = inputs.column(column, x.len());
+                for ((a, x), c) in x_adjoint.iter_mut().zip(x).zip(slopes) {
+                    let g = 2.0 * c * (x - z) * inverse * inverse;
+                    *a += g;
+                    *z_adjoint -= g;
+                }
+            }
+        }
+    }
+
+    fn lengthscale(&self, lengthscales: &[f64], column: usize) -> Option<f64> {
+        let (_, stretch, place) = self.each().find(|(c, ..)| *c == column)?;
+        Some(lengthscales[place] / stretch)
+    }
+}
+
+/// A pair of columns of a strip's rows.
+#[inline(always)]
+pub(super) fn pair<'a>(x: Points<'a>, columns: &[usize; 2]) -> impl Iterator<Item = (&'a f64, &'a f64)> {
+    x.column(columns[0]).iter().zip(x.column(columns[1]))
+}
