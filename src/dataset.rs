@@ -3,6 +3,11 @@
 //! A dataset is on the scale that the model sees. [`Standardisation`] remembers how to get there from the
 //! table's own units and back; it is learnt on training rows only, so that nothing leaks from the test rows.
 
+mod moments;
+
+pub use moments::Moments;
+
+use crate::likelihood::Scaling;
 use crate::{Error, Result};
 use faer::{Mat, MatRef};
 use serde::{Deserialize, Serialize};
@@ -152,10 +157,33 @@ impl Standardisation {
     /// Mean 0 and standard deviation 1 (divisor N) on the rows given.
     /// A column without spread keeps scale 1, so that it stays finite.
     pub fn learn(x: MatRef<'_, f64>, y: &[f64]) -> Self {
-        let (input_shift, input_scale) =
-            (0..x.ncols()).map(|d| mean_and_sd(x.nrows(), |i| x[(i, d)])).unzip();
-        let (target_shift, target_scale) = mean_and_sd(y.len(), |i| y[i]);
-        Self { input_shift, input_scale, target_shift, target_scale, exposure_scale: 1.0 }
+        let inputs: Vec<Moments> = (0..x.ncols()).map(|d| Moments::of(x.nrows(), |i| x[(i, d)])).collect();
+        Self::from_moments(&inputs, Moments::of(y.len(), |i| y[i]))
+    }
+
+    /// Mean 0 and standard deviation 1 for columns with these moments.
+    pub fn from_moments(inputs: &[Moments], target: Moments) -> Self {
+        Self {
+            input_shift: inputs.iter().map(|m| m.mean).collect(),
+            input_scale: inputs.iter().map(Moments::scale).collect(),
+            target_shift: target.mean,
+            target_scale: target.scale(),
+            exposure_scale: 1.0,
+        }
+    }
+
+    /// The same inputs, with targets and exposures as a likelihood's scaling wants them. `mean` is the target's, `rate`
+    /// the sum of targets over the sum of exposures; where one that is needed is not positive, the scale is 1.
+    #[must_use]
+    pub fn for_targets(self, scaling: Scaling, mean: f64, rate: f64) -> Self {
+        let positive = |scale: f64| if scale > 0.0 { scale } else { 1.0 };
+        let as_they_are = |learnt| Self { target_shift: 0.0, target_scale: 1.0, ..learnt };
+        match scaling {
+            Scaling::Standardise => self,
+            Scaling::None => as_they_are(self),
+            Scaling::Mean => Self { target_scale: positive(mean), ..as_they_are(self) },
+            Scaling::Rate => Self { exposure_scale: positive(rate), ..as_they_are(self) },
+        }
     }
 
     /// Whether every shift is finite and every scale positive: of those read from a file this is not certain.
@@ -182,16 +210,6 @@ impl Standardisation {
     pub fn apply_target(&self, y: &mut [f64]) {
         y.iter_mut().for_each(|v| *v = (*v - self.target_shift) / self.target_scale);
     }
-}
-
-fn mean_and_sd(count: usize, value: impl Fn(usize) -> f64) -> (f64, f64) {
-    let n = count.max(1) as f64;
-    let mean = (0..count).map(|i| value(i) / n).sum::<f64>();
-    // Deviations are divided by the largest before they are squared: squares of 1e±200 leave the range of f64.
-    let largest = (0..count).map(|i| (value(i) - mean).abs()).fold(0.0, f64::max);
-    let unit = if largest > 0.0 { largest } else { 1.0 };
-    let sd = unit * ((0..count).map(|i| ((value(i) - mean) / unit).powi(2)).sum::<f64>() / n).sqrt();
-    (mean, if sd > f64::EPSILON * mean.abs() { sd } else { 1.0 })
 }
 
 #[cfg(test)]

@@ -175,7 +175,7 @@ impl Values<'_> {
     }
 }
 
-fn is_constant(values: impl Iterator<Item = f64>) -> bool {
+pub(super) fn is_constant(values: impl Iterator<Item = f64>) -> bool {
     // min and max pass over not-a-number.
     let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
     let spread = high - low;

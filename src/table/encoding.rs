@@ -11,7 +11,7 @@ use faer::{ColMut, Mat};
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 
-const MICROSECONDS_PER_HOUR: f64 = 3.6e9;
+pub(super) const MICROSECONDS_PER_HOUR: f64 = 3.6e9;
 
 /// How the columns of a table become inputs and target, learnt on its training rows by [`Encoding::learn`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -138,6 +138,16 @@ pub enum TableError {
     /// The type of a column cannot be used.
     #[error("{}: column `{column}` has the type {dtype}, which cannot be used; convert it to float64 or drop it", .path.display())]
     Unsupported { path: Box<Path>, column: String, dtype: String },
+    /// A column of text in a table that is read in pieces.
+    #[error(
+        "{}: column `{column}` is text, but a table that is read in pieces takes numbers, booleans and dates; \
+         write it as numbers, drop it, or read the table whole",
+        .path.display()
+    )]
+    StreamedText { path: Box<Path>, column: String },
+    /// A file was written to while it was read in pieces.
+    #[error("{}: the file has changed since it was opened; begin again, and leave it as it is until the end", .path.display())]
+    Changed { path: Box<Path> },
     /// A cell is not what its column should hold.
     #[error(
         "{}: column `{column}`, {place}: `{value}` is not {expected}; mend the value or drop the row",
@@ -238,6 +248,13 @@ pub enum ClassProblem {
         super::MAX_LEVELS
     )]
     TooManyNumbers { found: usize },
+    /// Too many different numbers to count them all.
+    #[error(
+        "it has more than {} different values; \
+         take it as a number with --likelihood gaussian, or as a count with --likelihood poisson",
+        super::MAX_LEVELS
+    )]
+    UncountedNumbers,
     /// Too many different texts.
     #[error(
         "it has {found} different values on the training rows, more than {}; \

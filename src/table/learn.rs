@@ -133,12 +133,12 @@ pub(super) fn check_rows(table: &Table, rows: &[usize]) -> Result<()> {
     }
 }
 
-fn check_enough(table: &Table, found: usize) -> Result<()> {
+pub(super) fn check_enough(table: &Table, found: usize) -> Result<()> {
     if found < 2 { Err(TableError::TooFewRows { path: table.path().into(), found }) } else { Ok(()) }
 }
 
 /// The positions of the input columns, in the order asked for.
-fn select_inputs(
+pub(super) fn select_inputs(
     table: &Table,
     options: &EncodingOptions,
     target: usize,

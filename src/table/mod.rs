@@ -10,6 +10,8 @@
 //! 4. [`Encoding::apply`] turns any table with the same columns into [`Encoded`] numbers, in the table's own units.
 //!    An encoding is stored with the model, so that prediction reads tables just as training did.
 //!
+//! A Parquet file that does not fit in memory is a [`ParquetTable`], whose rows come in batches from [`ParquetRows`].
+//!
 //! Everything is linear in the number of cells. Every problem is a [`TableError`] that names the file, the column, the
 //! first row, and what to do.
 //!
@@ -42,6 +44,7 @@ mod notice;
 mod parquet;
 mod read;
 pub mod split;
+mod stream;
 mod target;
 mod write;
 
@@ -52,5 +55,6 @@ pub use learn::{EncodingOptions, MAX_LEVELS, Missing};
 pub use notice::Notice;
 pub use read::Table;
 pub use split::Split;
+pub use stream::{ParquetRows, ParquetTable, StreamOptions};
 pub use target::{TargetKind, choose_likelihood};
 pub use write::{Values, write};

@@ -48,19 +48,26 @@ fn read_columns(bytes: &[u8]) -> PolarsResult<NamedCells> {
         .collect()
 }
 
-fn is_readable(dtype: &ArrowDataType) -> bool {
+pub(super) fn is_readable(dtype: &ArrowDataType) -> bool {
     use ArrowDataType as A;
     match dtype {
         A::Null | A::Boolean | A::Float32 | A::Float64 => true,
         A::Int8 | A::Int16 | A::Int32 | A::Int64 | A::UInt8 | A::UInt16 | A::UInt32 | A::UInt64 => true,
-        A::Utf8 | A::LargeUtf8 | A::Utf8View => true,
         A::Date32 | A::Date64 | A::Timestamp(..) => true,
+        _ => is_text(dtype),
+    }
+}
+
+pub(super) fn is_text(dtype: &ArrowDataType) -> bool {
+    use ArrowDataType as A;
+    match dtype {
+        A::Utf8 | A::LargeUtf8 | A::Utf8View => true,
         A::Dictionary(_, values, _) => matches!(**values, A::Utf8 | A::LargeUtf8 | A::Utf8View),
         _ => false,
     }
 }
 
-fn cells(series: &Series) -> PolarsResult<Cells> {
+pub(super) fn cells(series: &Series) -> PolarsResult<Cells> {
     let cells = match series.dtype() {
         DataType::Null => Cells::Number(vec![f64::NAN; series.len()]),
         DataType::Boolean => Cells::Boolean(series.bool()?.iter().collect()),

@@ -27,6 +27,8 @@ pub struct Table {
     rows: usize,
     /// The 1-based line of a text file where each row starts.
     lines: Option<Vec<usize>>,
+    /// The row of the file that comes first here: more than 0 where this is a piece of a larger table.
+    first_row: usize,
 }
 
 impl Table {
@@ -64,8 +66,16 @@ impl Table {
         match columns.first().map(Cells::len) {
             None => Err(TableError::Empty { path: path.into() }),
             Some(0) => Err(TableError::NoRows { path: path.into() }),
-            Some(rows) => Ok(Self { path: path.into(), names, columns, rows, lines }),
+            Some(rows) => Ok(Self { path: path.into(), names, columns, rows, lines, first_row: 0 }),
         }
+    }
+
+    /// Some consecutive rows of a file from `first_row` on; there may be none.
+    pub(super) fn piece(path: &Path, columns: NamedCells, first_row: usize) -> Result<Self> {
+        let (names, columns): (Vec<String>, Vec<Cells>) = columns.into_iter().unzip();
+        check_names(path, &names)?;
+        let rows = columns.first().map_or(0, Cells::len);
+        Ok(Self { path: path.into(), names, columns, rows, lines: None, first_row })
     }
 
     /// Number of rows, the header not counted.
@@ -85,7 +95,10 @@ impl Table {
 
     /// Row number `row` with the line where it starts.
     pub fn place(&self, row: usize) -> Place {
-        Place { row, line: self.lines.as_ref().and_then(|lines| lines.get(row).copied()) }
+        Place {
+            row: self.first_row + row,
+            line: self.lines.as_ref().and_then(|lines| lines.get(row).copied()),
+        }
     }
 
     /// The position of a column.
@@ -116,14 +129,22 @@ impl Table {
 }
 
 fn load(path: &Path) -> Result<Vec<u8>> {
-    let described = |source: std::io::Error| match source.kind() {
+    refuse_folder(path)?;
+    std::fs::read(path).map_err(|source| unreadable(path, source))
+}
+
+pub(super) fn refuse_folder(path: &Path) -> Result<()> {
+    match std::fs::metadata(path).map_err(|source| unreadable(path, source))?.is_dir() {
+        true => Err(TableError::Folder { path: path.into() }),
+        false => Ok(()),
+    }
+}
+
+pub(super) fn unreadable(path: &Path, source: std::io::Error) -> TableError {
+    match source.kind() {
         ErrorKind::NotFound => TableError::Absent { path: path.into() },
         _ => TableError::Unreadable { path: path.into(), source },
-    };
-    if std::fs::metadata(path).map_err(described)?.is_dir() {
-        return Err(TableError::Folder { path: path.into() });
     }
-    std::fs::read(path).map_err(described)
 }
 
 fn unpack(path: &Path, bytes: Vec<u8>) -> Result<Vec<u8>> {

@@ -95,7 +95,7 @@ pub(super) fn encode(
     }
 }
 
-fn class_error(table: &Table, position: usize, problem: ClassProblem) -> TableError {
+pub(super) fn class_error(table: &Table, position: usize, problem: ClassProblem) -> TableError {
     let column = table.column_names()[position].clone();
     TableError::Classes { path: table.path().into(), column, problem }
 }
