@@ -59,7 +59,7 @@ impl Exact {
             let gibibytes = (y.len() as f64).powi(2) * 16.0 / f64::from(1u32 << 30);
             return Err(Error::Invalid(format!(
                 "exact GP regression of {} rows needs {gibibytes:.0} GiB of memory a thread; it takes up to {MOST_ROWS} \
-                 rows: choose some of them",
+                 rows: use --model sparse or svgp",
                 y.len()
             )));
         }

@@ -1,12 +1,16 @@
 //! A model of any kind, as fits, files and predictions hold it.
 
-use super::{Exact, Joint, LatentConditioned, LatentModel, Marginal};
+use super::{
+    CollapsedForm, Exact, InducingGaussian, Joint, LatentConditioned, LatentModel, Marginal, SparseModel,
+};
 use crate::Result;
 use crate::kernel::Kernel;
-use crate::likelihood::{Approximation, Family};
+use crate::likelihood::{Approximation, Family, Likelihood};
 use crate::mean::Mean;
 use crate::parameter::Layout;
 use faer::{MatRef, Par};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// What a draw of the posterior says about the latent values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +21,31 @@ pub enum LatentValues {
     Drawn,
 }
 
+/// How the inducing values of a sparse model are dealt with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SparseForm {
+    /// Integrated out: a draw has the Gaussian that all training rows give them.
+    Collapsed(CollapsedForm),
+    /// A draw has a Gaussian for them.
+    Gaussian,
+    /// A draw has their values, whitened.
+    Drawn,
+}
+
+/// A sparse model, and what is left of the rows that it was fitted to.
+#[derive(Debug)]
+pub struct SparseGp {
+    /// The model.
+    pub model: SparseModel,
+    /// What a draw says about the inducing values.
+    pub form: SparseForm,
+    /// Number of training rows N.
+    pub rows: usize,
+    /// Shares of the classes among them, where the target has classes.
+    pub class_shares: Vec<f64>,
+}
+
 /// A model of any kind.
 #[derive(Debug)]
 pub enum GpModel {
@@ -24,6 +53,8 @@ pub enum GpModel {
     Exact(Exact),
     /// Latent functions behind a likelihood.
     Latent(LatentModel, LatentValues),
+    /// Inducing points behind any likelihood.
+    Sparse(SparseGp),
 }
 
 impl GpModel {
@@ -32,6 +63,11 @@ impl GpModel {
         match self {
             GpModel::Exact(_) => "exact",
             GpModel::Latent(..) => "latent",
+            GpModel::Sparse(gp) => match gp.form {
+                SparseForm::Collapsed(_) => "sparse",
+                SparseForm::Gaussian => "svgp",
+                SparseForm::Drawn => "sparse-latent",
+            },
         }
     }
 
@@ -40,6 +76,41 @@ impl GpModel {
         match self {
             GpModel::Exact(_) => Family::Gaussian,
             GpModel::Latent(model, _) => model.likelihood().family(),
+            GpModel::Sparse(gp) => gp.model.likelihood().family(),
+        }
+    }
+
+    /// The likelihood; none for exact regression, which has Gaussian noise.
+    pub fn likelihood(&self) -> Option<&Arc<dyn Likelihood>> {
+        match self {
+            GpModel::Exact(_) => None,
+            GpModel::Latent(model, _) => Some(model.likelihood()),
+            GpModel::Sparse(gp) => Some(gp.model.likelihood()),
+        }
+    }
+
+    /// Whether observations are predicted as mixtures of Gaussians: the noise is Gaussian and so is the function at each draw.
+    pub fn predicts_mixtures(&self) -> bool {
+        match self {
+            GpModel::Exact(_) => true,
+            GpModel::Latent(..) => false,
+            GpModel::Sparse(_) => self.family() == Family::Gaussian,
+        }
+    }
+
+    /// Shares of the classes among the training rows, into `shares`.
+    pub fn class_shares(&self, shares: &mut [f64]) {
+        match self {
+            GpModel::Exact(_) => {}
+            GpModel::Latent(model, _) => {
+                let share = 1.0 / model.rows() as f64;
+                for at in model.observations() {
+                    if let Some(s) = shares.get_mut(at.y as usize) {
+                        *s += share;
+                    }
+                }
+            }
+            GpModel::Sparse(gp) => shares.iter_mut().zip(&gp.class_shares).for_each(|(to, from)| *to = *from),
         }
     }
 
@@ -48,6 +119,7 @@ impl GpModel {
         match self {
             GpModel::Exact(model) => super::Model::layout(model),
             GpModel::Latent(model, _) => model.layout(),
+            GpModel::Sparse(gp) => gp.model.layout(),
         }
     }
 
@@ -56,6 +128,7 @@ impl GpModel {
         match self {
             GpModel::Exact(model) => model.layout_mut(),
             GpModel::Latent(model, _) => model.layout_mut(),
+            GpModel::Sparse(gp) => gp.model.layout_mut(),
         }
     }
 
@@ -63,22 +136,30 @@ impl GpModel {
     pub fn draw_dim(&self) -> usize {
         let latents = match self {
             GpModel::Latent(model, LatentValues::Drawn) => model.rows() * model.latents(),
+            GpModel::Sparse(gp) => match gp.form {
+                SparseForm::Drawn => gp.model.size() * gp.model.latents(),
+                _ => InducingGaussian::packed_length(gp.model.latents(), gp.model.size()),
+            },
             _ => 0,
         };
         self.layout().dim() + latents
     }
 
-    /// Training inputs, N×D.
+    /// The inputs that predictions stand on: training inputs, N×D, or inducing inputs, M×D.
     pub fn x(&self) -> MatRef<'_, f64> {
         match self {
             GpModel::Exact(model) => model.x(),
             GpModel::Latent(model, _) => model.x(),
+            GpModel::Sparse(gp) => gp.model.inducing(),
         }
     }
 
     /// Number of training rows N.
     pub fn rows(&self) -> usize {
-        self.x().nrows()
+        match self {
+            GpModel::Sparse(gp) => gp.rows,
+            _ => self.x().nrows(),
+        }
     }
 
     /// Number of latent functions L.
@@ -86,6 +167,7 @@ impl GpModel {
         match self {
             GpModel::Exact(_) => 1,
             GpModel::Latent(model, _) => model.latents(),
+            GpModel::Sparse(gp) => gp.model.latents(),
         }
     }
 
@@ -94,6 +176,7 @@ impl GpModel {
         match self {
             GpModel::Exact(model) => model.kernel(),
             GpModel::Latent(model, _) => &model.process(0).kernel,
+            GpModel::Sparse(gp) => &gp.model.process(0).kernel,
         }
     }
 
@@ -102,6 +185,7 @@ impl GpModel {
         match self {
             GpModel::Exact(model) => model.mean(),
             GpModel::Latent(model, _) => model.process(0).mean,
+            GpModel::Sparse(gp) => gp.model.process(0).mean,
         }
     }
 }

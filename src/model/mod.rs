@@ -1,18 +1,26 @@
 //! Models: what turns data, kernel and likelihood into a log density over parameters.
 
+mod cholesky_adjoint;
 mod conditioning;
 mod exact;
 mod kind;
 mod latent;
+mod sparse;
+mod structure;
 mod target;
 
 pub use conditioning::{Conditioned, CovarianceForm, GaussianPrediction};
 pub use exact::{Exact, ExactWorkspace};
-pub use kind::{GpModel, LatentValues, condition_latent};
+pub use kind::{GpModel, LatentValues, SparseForm, SparseGp, condition_latent};
 pub use latent::{
     Correction, Joint, JointWorkspace, LatentConditioned, LatentModel, LatentPrediction, Marginal,
-    MarginalWorkspace, Process,
+    MarginalWorkspace,
 };
+pub use sparse::{
+    BoundWorkspace, Collapsed, CollapsedForm, CollapsedWorkspace, Held, InducingGaussian, NaturalTarget,
+    SparseConditioned, SparseModel, Wanted, Whitened, WhitenedWorkspace,
+};
+pub use structure::Process;
 pub use target::{Criterion, Target, TargetWorkspace};
 
 use crate::Result;

@@ -43,7 +43,22 @@ impl<W> TargetWorkspace<W> {
     /// For one thread; `par` says how the linear algebra inside one evaluation runs.
     pub fn new<M: Model<Workspace = W>>(model: &M, par: Par) -> Self {
         let count = model.layout().parameters().len();
-        Self { model: model.workspace(par), theta: vec![0.0; count], gradient: vec![0.0; count] }
+        Self::with_model(model.workspace(par), count)
+    }
+
+    /// Around the workspace of a model with this many parameters, fixed ones included.
+    pub fn with_model(model: W, parameters: usize) -> Self {
+        Self { model, theta: vec![0.0; parameters], gradient: vec![0.0; parameters] }
+    }
+
+    /// The model's own workspace, as the last evaluation left it.
+    pub fn model(&self) -> &W {
+        &self.model
+    }
+
+    /// The same, to work with between evaluations.
+    pub fn model_mut(&mut self) -> &mut W {
+        &mut self.model
     }
 }
 

@@ -98,7 +98,7 @@ impl<'m> LatentConditioned<'m> {
             let chunk = points.slice(start, count);
             let mut cross_of = usize::MAX;
             for (c, solved) in solved.iter_mut().enumerate() {
-                let placed = &self.model.processes[self.model.place(c)];
+                let placed = &self.model.structure.processes[self.model.place(c)];
                 let kernel = &placed.process.kernel;
                 let kernel_theta = &self.theta[placed.kernel.clone()];
                 if cross_of != self.model.place(c) {

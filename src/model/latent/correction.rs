@@ -37,7 +37,7 @@ impl Marginal<'_> {
     pub fn correction(&self, theta: &[f64], draws: usize, seed: u64) -> Result<Correction> {
         let model = self.model();
         let mut workspace = self.workspace(Par::Seq);
-        let mut phi_gradient = vec![0.0; model.of_likelihood.len()];
+        let mut phi_gradient = vec![0.0; model.structure.of_likelihood.len()];
         let log_z = self.solve(theta, &mut phi_gradient, &mut workspace)?;
         let MarginalWorkspace { gaussian, state, .. } = &mut workspace;
         // The approximations end within rounding of their fixed point; what follows must be one Gaussian exactly.
@@ -84,7 +84,7 @@ impl Marginal<'_> {
             let mut log_weight = of_sites - log_z;
             for (i, at) in model.observations.iter().enumerate() {
                 (0..l).for_each(|c| f[c] = state.prior_mean[c * n + i] + g[c * n + i]);
-                log_weight += model.likelihood.log_density(phi, *at, &f);
+                log_weight += model.structure.likelihood.log_density(phi, *at, &f);
                 for c in 0..l {
                     let along: f64 =
                         (0..l).map(|d| state.sites.precision[(i * l + c) * l + d] * g[d * n + i]).sum();

@@ -34,7 +34,7 @@ pub(super) struct ExpectationScratch {
 
 impl ExpectationScratch {
     pub(super) fn new(model: &LatentModel) -> Self {
-        let parameters = model.of_likelihood.len();
+        let parameters = model.structure.of_likelihood.len();
         Self {
             at: Tilted::new(parameters),
             target: Sites::none(model.rows(), model.latents()),
@@ -101,7 +101,13 @@ fn look(
         let cavity_shift = shift - sites.shift[i];
         let (cavity_mean, cavity_variance) = (cavity_shift / cavity, 1.0 / cavity);
         let tilted = &mut scratch.at;
-        model.likelihood.tilted(phi, *at, cavity_mean + state.prior_mean[i], cavity_variance, tilted);
+        model.structure.likelihood.tilted(
+            phi,
+            *at,
+            cavity_mean + state.prior_mean[i],
+            cavity_variance,
+            tilted,
+        );
         value += tilted.log_z + log_partition(cavity_shift, cavity) - log_partition(shift, precision);
         scratch.phi.iter_mut().zip(&tilted.log_z_by).for_each(|(p, z)| *p += z);
         // Matched moments: variance v + v²c, mean μ + v s.

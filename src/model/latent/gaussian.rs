@@ -45,7 +45,7 @@ pub(super) struct Gaussian {
 impl Gaussian {
     pub(super) fn new(model: &LatentModel, par: Par) -> Self {
         let (rows, latents, size) = (model.rows(), model.latents(), model.size());
-        let processes = || model.processes.iter().map(|p| &p.process.kernel);
+        let processes = || model.structure.processes.iter().map(|p| &p.process.kernel);
         Self {
             rows,
             latents,
@@ -68,7 +68,7 @@ impl Gaussian {
     /// # Errors
     /// [`Error::NotFiniteValue`] where a variance overflows.
     pub(super) fn set_kernels(&mut self, model: &LatentModel, theta: &[f64]) -> Result<()> {
-        let parts = self.grams.iter_mut().zip(&mut self.kernels).zip(&model.processes);
+        let parts = self.grams.iter_mut().zip(&mut self.kernels).zip(&model.structure.processes);
         for ((gram, workspace), placed) in parts {
             let theta = &theta[placed.kernel.clone()];
             placed.process.kernel.gram(theta, model.points(), gram.as_mut(), workspace, self.par);

@@ -4,7 +4,6 @@
 //! Cost: Cholesky, triangular inverse and triangular product, N³ multiplications and additions in all where each
 //! takes N³/6; O(N²D) for the kernel. Memory: four N×N matrices a process and thread.
 
-use super::adjoint::{RankOne, cholesky_adjoint};
 use super::{LatentConditioned, LatentModel, Marginal, whitened};
 use crate::Result;
 use crate::kernel::KernelWorkspace;
@@ -12,6 +11,7 @@ use crate::likelihood::Derivatives;
 use crate::linalg::elementwise::{add_scaled, inner_product};
 use crate::linalg::{FactorScratch, factor_with_jitter};
 use crate::model::Model;
+use crate::model::cholesky_adjoint::{self, RankOne};
 use crate::parameter::{Layout, Parameter};
 use faer::linalg::matmul::matmul;
 use faer::linalg::triangular_solve::solve_lower_triangular_in_place;
@@ -66,7 +66,7 @@ impl<'m> Joint<'m> {
         };
         let of_latents = (0..latents).flat_map(|c| (0..n).map(move |i| (c, i)));
         let latents = of_latents.map(|(c, i)| whitened(path(c, i)));
-        let theta: Vec<Parameter> = model.layout.parameters().to_vec();
+        let theta: Vec<Parameter> = model.structure.layout.parameters().to_vec();
         Ok(Self { model, layout: Layout::new(theta.into_iter().chain(latents).collect())? })
     }
 
@@ -77,7 +77,7 @@ impl<'m> Joint<'m> {
 
     /// The number of free parameters among θ: coordinates before those of the latents.
     pub fn theta_dim(&self) -> usize {
-        self.model.layout.dim()
+        self.model.structure.layout.dim()
     }
 
     /// The Gaussian for ν given θ that `marginal` finds: its mean, and its precision I + LᵀTL (n×n) with the sites' T.
@@ -87,7 +87,7 @@ impl<'m> Joint<'m> {
     pub fn gaussian(&self, marginal: &Marginal<'_>, theta: &[f64]) -> Result<(Vec<f64>, Mat<f64>)> {
         let (model, n, l) = (self.model, self.model.rows(), self.model.latents());
         let mut workspace = marginal.workspace(Par::Seq);
-        marginal.solve(theta, &mut vec![0.0; model.of_likelihood.len()], &mut workspace)?;
+        marginal.solve(theta, &mut vec![0.0; model.structure.of_likelihood.len()], &mut workspace)?;
         let factors = self.factors(theta, Par::Seq)?;
         let state = &workspace.state;
         let mut nu = state.mean.clone();
@@ -115,9 +115,9 @@ impl<'m> Joint<'m> {
     fn factors(&self, theta: &[f64], par: Par) -> Result<Vec<Mat<f64>>> {
         let n = self.model.rows();
         let mut scratch = FactorScratch::new(n);
-        (0..self.model.processes.len())
+        (0..self.model.structure.processes.len())
             .map(|place| {
-                let kernel = &self.model.processes[place].process.kernel;
+                let kernel = &self.model.structure.processes[place].process.kernel;
                 let mut workspace = KernelWorkspace::new(kernel, n, self.model.x.ncols());
                 let mut factor = Mat::zeros(n, n);
                 factorise(self.model, theta, place, factor.as_mut(), &mut workspace, &mut scratch, par)?;
@@ -131,7 +131,7 @@ impl<'m> Joint<'m> {
     /// # Errors
     /// [`crate::Error::NotPositiveDefinite`] where K has no Cholesky factor.
     pub fn condition(&self, values: &[f64], par: Par) -> Result<LatentConditioned<'m>> {
-        let (theta, nu) = values.split_at(self.model.layout.parameters().len());
+        let (theta, nu) = values.split_at(self.model.structure.layout.parameters().len());
         let factors = self.factors(theta, par)?;
         Ok(LatentConditioned::from_whitened(self.model, theta, factors, nu))
     }
@@ -147,7 +147,7 @@ fn factorise(
     scratch: &mut FactorScratch,
     par: Par,
 ) -> Result<f64> {
-    let placed = &model.processes[place];
+    let placed = &model.structure.processes[place];
     let fill = |mut out: MatMut<'_, f64>| {
         let theta = &theta[placed.kernel.clone()];
         placed.process.kernel.gram(theta, model.points(), out.rb_mut(), workspace, par);
@@ -176,9 +176,9 @@ impl Model for Joint<'_> {
             kernel: KernelWorkspace::new(kernel, n, self.model.x.ncols()),
         };
         JointWorkspace {
-            processes: self.model.processes.iter().map(|p| factored(&p.process.kernel)).collect(),
+            processes: self.model.structure.processes.iter().map(|p| factored(&p.process.kernel)).collect(),
             scratch: FactorScratch::new(n),
-            at: Derivatives::new(latents, self.model.of_likelihood.len()),
+            at: Derivatives::new(latents, self.model.structure.of_likelihood.len()),
             f: vec![0.0; latents],
             values: vec![0.0; n * latents],
             adjoint: vec![0.0; n * latents],
@@ -196,7 +196,7 @@ impl Model for Joint<'_> {
     ) -> Result<f64> {
         let model = self.model;
         let (n, latents) = (model.rows(), model.latents());
-        let (theta, nu) = values.split_at(model.layout.parameters().len());
+        let (theta, nu) = values.split_at(model.structure.layout.parameters().len());
         let (theta_gradient, nu_gradient) = gradient.split_at_mut(theta.len());
         let JointWorkspace { processes, scratch, at, f, values, adjoint, pulled, jitter, par } = workspace;
         *jitter = 0.0;
@@ -215,10 +215,10 @@ impl Model for Joint<'_> {
         let mut total = 0.0;
         for (i, observation) in model.observations.iter().enumerate() {
             (0..latents).for_each(|c| f[c] = values[c * n + i]);
-            model.likelihood.derivatives(phi, *observation, f, at);
+            model.structure.likelihood.derivatives(phi, *observation, f, at);
             total += at.value;
             (0..latents).for_each(|c| adjoint[c * n + i] = at.gradient[c]);
-            let phi_gradient = &mut theta_gradient[model.of_likelihood.clone()];
+            let phi_gradient = &mut theta_gradient[model.structure.of_likelihood.clone()];
             phi_gradient.iter_mut().zip(&at.value_by).for_each(|(g, v)| *g += v);
         }
         // ν̄ = Lᵀ f̄ (that of its prior is the layout's)
@@ -233,14 +233,21 @@ impl Model for Joint<'_> {
                 .map(|c| RankOne { whitened: &nu[c * n..(c + 1) * n], pulled: &pulled[c * n..(c + 1) * n] })
                 .collect();
             let (inverse, product) = (p.inverse.as_mut(), p.product.as_mut());
-            cholesky_adjoint(p.factor.as_ref(), &functions, inverse, product, p.adjoint.as_mut(), *par);
+            cholesky_adjoint::of_rank_one(
+                p.factor.as_ref(),
+                &functions,
+                inverse,
+                product,
+                p.adjoint.as_mut(),
+                *par,
+            );
             // The jitter is a share of the mean diagonal.
             let lifted = *jitter / n as f64 * (0..n).map(|i| p.adjoint[(i, i)]).sum::<f64>();
             (0..n).for_each(|i| p.adjoint[(i, i)] += lifted);
             let weights = |j: usize, rows: Range<usize>, out: &mut [f64]| {
                 out.copy_from_slice(&p.adjoint.col_as_slice(j)[rows]);
             };
-            let placed = &model.processes[place];
+            let placed = &model.structure.processes[place];
             let kernel_theta = &theta[placed.kernel.clone()];
             let kernel_gradient = &mut theta_gradient[placed.kernel.clone()];
             let kernel = &placed.process.kernel;

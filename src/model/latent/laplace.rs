@@ -39,7 +39,7 @@ impl LaplaceScratch {
     pub(super) fn new(model: &LatentModel) -> Self {
         let zeros = || vec![0.0; model.size()];
         Self {
-            at: Derivatives::new(model.latents(), model.of_likelihood.len()),
+            at: Derivatives::new(model.latents(), model.structure.of_likelihood.len()),
             f: vec![0.0; model.latents()],
             gradient: zeros(),
             next_a: zeros(),
@@ -101,7 +101,7 @@ pub(super) fn find_mode(
         // Of precise observations a latent value has fewer digits than the tolerance asks for.
         let at_rounding = change <= ROUNDING && risen <= 1e-13 * (1.0 + objective.abs());
         if change <= tolerance || at_rounding {
-            if !model.likelihood.is_log_concave() {
+            if !model.structure.likelihood.is_log_concave() {
                 set_sites(model, phi, state, scratch, Curvature::OfGaussian);
             }
             return Ok(());
@@ -128,7 +128,7 @@ fn log_joint(model: &LatentModel, phi: &[f64], state: &State, mean: &[f64], a: &
         for (c, f) in f.iter_mut().enumerate() {
             *f = state.prior_mean[c * n + i] + mean[c * n + i];
         }
-        total += model.likelihood.log_density(phi, *at, f);
+        total += model.structure.likelihood.log_density(phi, *at, f);
     }
     total - 0.5 * a.iter().zip(mean).map(|(a, g)| a * g).sum::<f64>()
 }
@@ -153,7 +153,7 @@ fn set_sites(
     curvature: Curvature,
 ) {
     let (n, l) = (model.rows(), model.latents());
-    let likelihood = &model.likelihood;
+    let likelihood = &model.structure.likelihood;
     // Of a log-concave likelihood both are the same, or the observed one says nothing (Laplace's noise).
     let is_observed = curvature == Curvature::Observed && !likelihood.is_log_concave();
     for (i, at) in model.observations.iter().enumerate() {
@@ -192,7 +192,7 @@ pub(super) fn solve(
     for (i, at) in model.observations.iter().enumerate() {
         state.latent(i, n, &mut scratch.f);
         let at_f = &mut scratch.at;
-        model.likelihood.derivatives(phi, *at, &scratch.f, at_f);
+        model.structure.likelihood.derivatives(phi, *at, &scratch.f, at_f);
         value += at_f.value;
         let block = &gaussian.covariance[i * l * l..(i + 1) * l * l];
         let trace =
@@ -204,12 +204,12 @@ pub(super) fn solve(
             *gradient +=
                 at_f.value_by[p] + trace(&mut at_f.curvature_by[p * l * l..(p + 1) * l * l].iter().copied());
         }
-        if !model.likelihood.is_log_concave() {
+        if !model.structure.likelihood.is_log_concave() {
             observed.extend(at_f.hessian.iter().map(|h| -h));
         }
     }
     value -= gaussian.half_log_determinant();
-    if model.likelihood.is_log_concave() {
+    if model.structure.likelihood.is_log_concave() {
         // (I + WK)⁻¹ s = s − R K s.
         gaussian.times_k(implicit, &mut scratch.next_mean);
         gaussian.times_r(&scratch.next_mean, &mut scratch.next_a);
@@ -222,7 +222,7 @@ pub(super) fn solve(
         gaussian.times_k(implicit, &mut scratch.next_mean);
         for (i, at) in model.observations.iter().enumerate() {
             state.latent(i, n, &mut scratch.f);
-            model.likelihood.derivatives(phi, *at, &scratch.f, &mut scratch.at);
+            model.structure.likelihood.derivatives(phi, *at, &scratch.f, &mut scratch.at);
             for (p, gradient) in phi_gradient.iter_mut().enumerate() {
                 *gradient += (0..l)
                     .map(|c| scratch.next_mean[c * n + i] * scratch.at.gradient_by[p * l + c])

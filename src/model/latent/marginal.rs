@@ -42,7 +42,7 @@ pub struct MarginalWorkspace {
 impl<'m> Marginal<'m> {
     /// With an approximation; that of the likelihood where absent.
     pub fn new(model: &'m LatentModel, approximation: Option<Approximation>) -> Self {
-        let approximation = approximation.unwrap_or_else(|| model.likelihood.approximation());
+        let approximation = approximation.unwrap_or_else(|| model.structure.likelihood.approximation());
         Self { model, approximation, anchor: None }
     }
 
@@ -62,7 +62,7 @@ impl<'m> Marginal<'m> {
     /// Recoverable ones where there is no Gaussian at `theta`.
     pub fn anchor(&mut self, theta: &[f64]) -> Result<()> {
         let mut workspace = self.workspace(Par::Seq);
-        let mut phi = vec![0.0; self.model.of_likelihood.len()];
+        let mut phi = vec![0.0; self.model.structure.of_likelihood.len()];
         self.solve(theta, &mut phi, &mut workspace)?;
         self.anchor = Some(workspace.state.sites);
         Ok(())
@@ -73,7 +73,7 @@ impl<'m> Marginal<'m> {
     /// # Errors
     /// Recoverable ones where there is no Gaussian at `theta`.
     pub fn evidence(&self, theta: &[f64]) -> Result<f64> {
-        let mut phi = vec![0.0; self.model.of_likelihood.len()];
+        let mut phi = vec![0.0; self.model.structure.of_likelihood.len()];
         self.solve(theta, &mut phi, &mut self.workspace(Par::Seq))
     }
 
@@ -83,7 +83,7 @@ impl<'m> Marginal<'m> {
     /// Recoverable ones where there is no Gaussian at `theta`.
     pub fn condition(&self, theta: &[f64], par: Par) -> Result<LatentConditioned<'m>> {
         let mut workspace = self.workspace(par);
-        let mut phi = vec![0.0; self.model.of_likelihood.len()];
+        let mut phi = vec![0.0; self.model.structure.of_likelihood.len()];
         self.solve(theta, &mut phi, &mut workspace)?;
         Ok(LatentConditioned::from_gaussian(self.model, theta, workspace.gaussian, workspace.state))
     }
@@ -114,7 +114,7 @@ impl<'m> Marginal<'m> {
             Approximation::Expectation if model.latents() > 1 => Err(Error::Invalid(format!(
                 "expectation propagation is for one latent function, and likelihood {} has {}: choose another \
                  approximation",
-                model.likelihood.family().name(),
+                model.structure.likelihood.family().name(),
                 model.latents()
             ))),
             Approximation::Expectation => {
@@ -148,7 +148,7 @@ impl<'m> Marginal<'m> {
                 state.sites.precision.fill(0.0);
                 state.sites.shift.fill(0.0);
                 // Newton's method has no use for a kink.
-                if !laplace && self.model.likelihood.is_smooth() {
+                if !laplace && self.model.structure.likelihood.is_smooth() {
                     laplace::find_mode(self.model, phi, gaussian, state, scratch, ROUGHLY)?;
                 }
             }
@@ -164,7 +164,7 @@ impl<'m> Marginal<'m> {
         let directions = held_directions(gaussian, held);
         inverse_from_factor(gaussian.factor.as_mut(), gaussian.work.as_mut(), par);
         // The kernel's workspace is lent out of the Gaussian, which the weights look into.
-        for (place, placed) in model.processes.iter().enumerate() {
+        for (place, placed) in model.structure.processes.iter().enumerate() {
             let functions = model.of_process(place);
             let mut adjoint = std::mem::take(gaussian.kernel_workspace(place));
             let lent = &*gaussian;
@@ -272,7 +272,7 @@ impl Model for Marginal<'_> {
         gradient: &mut [f64],
         workspace: &mut MarginalWorkspace,
     ) -> Result<f64> {
-        let phi = self.model.of_likelihood.clone();
+        let phi = self.model.structure.of_likelihood.clone();
         let value = self.solve(theta, &mut gradient[phi], workspace)?;
         self.add_process_gradients(theta, gradient, workspace);
         Ok(value)

@@ -10,7 +10,6 @@
 //! Cost: O(n³) an evaluation. Memory: three n×n matrices (and one N×N a process) a thread, none a particle.
 
 mod acceleration;
-mod adjoint;
 mod blocks;
 mod conditioned;
 mod correction;
@@ -29,10 +28,9 @@ pub use correction::Correction;
 pub use joint::{Joint, JointWorkspace};
 pub use marginal::{Marginal, MarginalWorkspace};
 
-use super::exact::kernel_parameters;
-use crate::kernel::{Kernel, KernelParameter, ParameterRole, Points};
-use crate::likelihood::{Family, Likelihood, Observation};
-use crate::mean::Mean;
+use super::structure::{Process, Structure};
+use crate::kernel::Points;
+use crate::likelihood::{Likelihood, Observation};
 use crate::parameter::{Layout, Parameter, Prior};
 use crate::{Error, Result};
 use faer::{Mat, MatRef};
@@ -42,32 +40,12 @@ use std::sync::Arc;
 /// Latent values L N that a model takes: three matrices of their square a thread.
 const MOST_LATENTS: usize = 5_000;
 
-/// A prior of latent functions: kernel and mean.
-#[derive(Debug, Clone)]
-pub struct Process {
-    /// Its kernel.
-    pub kernel: Kernel,
-    /// Its mean function.
-    pub mean: Mean,
-}
-
-/// A process and where its parameters are.
-#[derive(Debug)]
-struct Placed {
-    process: Process,
-    kernel: Range<usize>,
-    mean: Range<usize>,
-}
-
 /// Data, processes and likelihood of a latent GP model.
 #[derive(Debug)]
 pub struct LatentModel {
     x: Mat<f64>,
     observations: Vec<Observation>,
-    likelihood: Arc<dyn Likelihood>,
-    processes: Vec<Placed>,
-    of_likelihood: Range<usize>,
-    layout: Layout,
+    structure: Structure,
 }
 
 impl LatentModel {
@@ -90,13 +68,10 @@ impl LatentModel {
         if x.nrows() != n || n == 0 {
             return Err(Error::Shape { what: "targets", expected: x.nrows().max(1), found: n });
         }
-        if processes.len() != 1 && processes.len() != latents {
-            return Err(Error::Shape { what: "latent processes", expected: latents, found: processes.len() });
-        }
         if n * latents > MOST_LATENTS {
             return Err(Error::Invalid(format!(
                 "{n} rows with {} have {} latent values, and a latent model takes up to {MOST_LATENTS}: its time grows \
-                 with their cube. Fit some of the rows (--holdout or --train-rows choose them)",
+                 with their cube. Inducing points stand for many rows: use --model svgp",
                 likelihood.family().name(),
                 n * latents
             )));
@@ -106,44 +81,18 @@ impl LatentModel {
                 return Err(Error::Invalid(format!("training row {row}: target {}: {problem}", at.y)));
             }
         }
-        let (mut parameters, mut placed) = (Vec::new(), Vec::new());
-        let mut of_likelihood = 0..0;
-        for (place, process) in processes.into_iter().enumerate() {
-            if let Some(column) = process.kernel.columns().into_iter().find(|&c| c >= x.ncols()) {
-                return Err(Error::Invalid(format!(
-                    "the kernel uses input column {column}, but there are only {} (numbered from 0)",
-                    x.ncols()
-                )));
-            }
-            let prefix = match place {
-                0 => String::new(),
-                1 => "noise.".into(),
-                later => format!("latent{later}."),
-            };
-            let begin = parameters.len();
-            parameters.extend(below(&prefix, priors(likelihood.as_ref(), &process.kernel)));
-            let kernel = begin..parameters.len();
-            if place == 0 {
-                parameters.extend(likelihood.parameters());
-                of_likelihood = kernel.end..parameters.len();
-            }
-            let begin = parameters.len();
-            parameters.extend(below(&prefix, process.mean.parameters(x.ncols())));
-            placed.push(Placed { process, kernel, mean: begin..parameters.len() });
-        }
-        let layout = Layout::new(parameters)?;
-        let x = x.to_owned();
-        Ok(Self { x, observations, likelihood, processes: placed, of_likelihood, layout })
+        let structure = Structure::new(likelihood, processes, x.ncols())?;
+        Ok(Self { x: x.to_owned(), observations, structure })
     }
 
     /// The parameters θ, without latents.
     pub fn layout(&self) -> &Layout {
-        &self.layout
+        &self.structure.layout
     }
 
     /// The parameters, to change their priors, start values or what is fixed.
     pub fn layout_mut(&mut self) -> &mut Layout {
-        &mut self.layout
+        &mut self.structure.layout
     }
 
     /// Training inputs, N×D.
@@ -158,17 +107,17 @@ impl LatentModel {
 
     /// The likelihood.
     pub fn likelihood(&self) -> &Arc<dyn Likelihood> {
-        &self.likelihood
+        &self.structure.likelihood
     }
 
     /// The likelihood's own parameters φ among those of θ.
     pub fn likelihood_parameters<'t>(&self, theta: &'t [f64]) -> &'t [f64] {
-        &theta[self.of_likelihood.clone()]
+        self.structure.phi(theta)
     }
 
     /// The process of latent function `c`.
     pub fn process(&self, c: usize) -> &Process {
-        &self.processes[self.place(c)].process
+        &self.structure.processes[self.place(c)].process
     }
 
     /// Number of rows N.
@@ -178,7 +127,7 @@ impl LatentModel {
 
     /// Number of latent functions L.
     pub fn latents(&self) -> usize {
-        self.likelihood.latents()
+        self.structure.latents()
     }
 
     /// Number of latent values n = L N.
@@ -188,12 +137,12 @@ impl LatentModel {
 
     /// Which process latent function `c` belongs to.
     fn place(&self, c: usize) -> usize {
-        c.min(self.processes.len() - 1)
+        self.structure.place(c)
     }
 
     /// The latent functions of a process.
     fn of_process(&self, place: usize) -> Range<usize> {
-        if self.processes.len() == 1 { 0..self.latents() } else { place..place + 1 }
+        self.structure.of_process(place)
     }
 
     fn points(&self) -> Points<'_> {
@@ -202,39 +151,8 @@ impl LatentModel {
 
     /// Prior means of all latent values, length n.
     fn prior_means(&self, theta: &[f64], out: &mut [f64]) {
-        let n = self.rows();
-        out.fill(0.0);
-        for (c, out) in out.chunks_mut(n).enumerate() {
-            let placed = &self.processes[self.place(c)];
-            placed.process.mean.add(&theta[placed.mean.clone()], self.points(), out);
-        }
+        self.structure.prior_means(theta, self.points(), out);
     }
-}
-
-/// The parameters of a kernel with their default priors.
-///
-/// Two standardised rows lie √(2D) apart. Under Gamma(1, 2) for each of many lengthscales any two are unrelated a priori,
-/// and where the likelihood says as little as that of classes the posterior stays there: on 60 inputs (sonar) the model
-/// learns nothing. The scale of the prior therefore grows as √D, with the inputs of the leaf that the lengthscale is of. With
-/// Gaussian noise the priors are those of exact regression.
-fn priors(likelihood: &dyn Likelihood, kernel: &Kernel) -> Vec<Parameter> {
-    let scale = |p: &KernelParameter| {
-        let leaf = p.path.rsplit_once('.').map_or("", |(leaf, _)| leaf);
-        let inputs = kernel.at(leaf).map_or(1, |leaf| leaf.columns().len());
-        // Two decimals are enough, and readable where priors are shown.
-        (200.0 * (inputs as f64).sqrt()).round() / 100.0
-    };
-    let own = |(p, mut parameter): (KernelParameter, Parameter)| {
-        if p.role == ParameterRole::Lengthscale && likelihood.family() != Family::Gaussian {
-            parameter.prior = Some(Prior::Gamma { shape: 1.0, scale: scale(&p) });
-        }
-        parameter
-    };
-    kernel.parameters().into_iter().zip(kernel_parameters(kernel)).map(own).collect()
-}
-
-fn below(prefix: &str, parameters: impl IntoIterator<Item = Parameter>) -> Vec<Parameter> {
-    parameters.into_iter().map(|p| Parameter { path: format!("{prefix}{}", p.path), ..p }).collect()
 }
 
 /// A whitened latent value: standard normal a priori.

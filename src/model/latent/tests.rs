@@ -3,8 +3,9 @@
 use super::*;
 use crate::density::LogDensity;
 use crate::inference::{MaximumSettings, maximise_from};
-use crate::kernel::{InputColumns, KernelExpression};
+use crate::kernel::{InputColumns, Kernel, KernelExpression};
 use crate::likelihood::{Approximation, Family};
+use crate::mean::Mean;
 use crate::model::{Criterion, Exact, Model, Target};
 use faer::Par;
 
@@ -16,8 +17,7 @@ fn inputs(n: usize) -> Mat<f64> {
 }
 
 fn kernel(expression: &str) -> Kernel {
-    let columns =
-        InputColumns { names: vec!["a".into(), "b".into()], scales: vec![1.0; 2], groups: Vec::new() };
+    let columns = InputColumns::unscaled(["a", "b"]);
     expression.parse::<KernelExpression>().unwrap().resolve(&columns).unwrap()
 }
 

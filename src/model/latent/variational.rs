@@ -42,7 +42,7 @@ impl VariationalScratch {
     pub(super) fn new(model: &LatentModel) -> Self {
         let (rows, latents) = (model.rows(), model.latents());
         Self {
-            at: Expectations::new(latents, model.of_likelihood.len()),
+            at: Expectations::new(latents, model.structure.of_likelihood.len()),
             f: vec![0.0; latents],
             target: Sites::none(rows, latents),
             best: Sites::none(rows, latents),
@@ -131,7 +131,7 @@ fn look(
         state.latent(i, n, &mut scratch.f);
         let covariance = &gaussian.covariance[i * square..(i + 1) * square];
         let q = LatentGaussian { mean: &scratch.f, covariance };
-        model.likelihood.expectations(phi, *at, q, &mut scratch.at);
+        model.structure.likelihood.expectations(phi, *at, q, &mut scratch.at);
         bound += scratch.at.value;
         let target = &mut scratch.target.precision[i * square..(i + 1) * square];
         target.iter_mut().zip(&scratch.at.hessian).for_each(|(t, h)| *t = -h);
@@ -171,7 +171,7 @@ fn add_phi(
         state.latent(i, gaussian.rows, &mut scratch.f);
         let covariance = &gaussian.covariance[i * square..(i + 1) * square];
         let q = LatentGaussian { mean: &scratch.f, covariance };
-        model.likelihood.expectations(phi, *at, q, &mut scratch.at);
+        model.structure.likelihood.expectations(phi, *at, q, &mut scratch.at);
         phi_gradient.iter_mut().zip(&scratch.at.value_by).for_each(|(g, v)| *g += v);
     }
 }
