@@ -48,23 +48,18 @@ impl<'t, D: LogDensity> Evaluator<'t, D> {
     ) -> Result<()> {
         let target = self.target;
         if let [workspace] = self.workspaces.as_mut_slice() {
+            // One thread needs no list of who does what, and allocates nothing.
             for ((point, score), value) in points.points().zip(scores.points_mut()).zip(values.iter_mut()) {
                 *value = finite(target.evaluate(point, score, workspace), score);
             }
         } else {
-            let next = AtomicUsize::new(0);
-            let slots: Vec<Mutex<(&mut [f64], &mut Result<f64>)>> =
-                scores.points_mut().zip(values.iter_mut()).map(Mutex::new).collect();
-            self.workspaces.par_iter_mut().for_each(|workspace| {
-                loop {
-                    let index = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(slot) = slots.get(index) else { break };
-                    // Each index is taken once, so the lock is never contended nor poisoned.
-                    if let Ok(mut slot) = slot.lock() {
-                        let (score, value) = &mut *slot;
-                        **value = finite(target.evaluate(points.point(index), score, workspace), score);
-                    }
-                }
+            let mut slots: Vec<(&[f64], &mut [f64], &mut Result<f64>)> =
+                (points.points().zip(scores.points_mut()))
+                    .zip(values.iter_mut())
+                    .map(|((point, score), value)| (point, score, value))
+                    .collect();
+            share_out(&mut slots, &mut self.workspaces, &|(point, score, value), workspace| {
+                **value = finite(target.evaluate(point, score, workspace), score);
             });
         }
         match values.iter_mut().find(|v| v.as_ref().is_err_and(|e| !e.is_recoverable())) {
@@ -74,6 +69,28 @@ impl<'t, D: LogDensity> Evaluator<'t, D> {
             None => Ok(()),
         }
     }
+}
+
+/// Does `work` on each item, with one workspace a thread.
+pub(crate) fn share_out<T: Send, W: Send>(
+    items: &mut [T],
+    workspaces: &mut [W],
+    work: &(impl Fn(&mut T, &mut W) + Sync),
+) {
+    if let [workspace] = workspaces {
+        items.iter_mut().for_each(|item| work(item, workspace));
+        return;
+    }
+    let next = AtomicUsize::new(0);
+    let slots: Vec<Mutex<&mut T>> = items.iter_mut().map(Mutex::new).collect();
+    workspaces.par_iter_mut().for_each(|workspace| {
+        // Each index is taken once, so the lock is never contended nor poisoned.
+        while let Some(slot) = slots.get(next.fetch_add(1, Ordering::Relaxed)) {
+            if let Ok(mut item) = slot.lock() {
+                work(&mut item, workspace);
+            }
+        }
+    });
 }
 
 /// A density or score that is not finite is a failure at this point, whoever made it.

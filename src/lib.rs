@@ -31,6 +31,7 @@ pub mod density;
 pub mod error;
 pub mod evaluation;
 pub mod fit;
+pub mod inducing;
 pub mod inference;
 pub mod kernel;
 pub mod likelihood;
@@ -42,6 +43,7 @@ pub mod playground;
 pub mod posterior;
 #[cfg(feature = "report")]
 pub mod report;
+pub mod rows;
 pub mod stein;
 #[cfg(feature = "table")]
 pub mod table;

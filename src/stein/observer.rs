@@ -1,11 +1,11 @@
 //! What a run shows while it goes on, and who may stop it.
 
 use super::{Cloud, Whitening, stein_ratio};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
 
 /// What an observer hears after each iteration.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct IterationReport {
     /// Number of the iteration, from 1.
     pub iteration: usize,
@@ -28,7 +28,7 @@ pub struct IterationReport {
 impl IterationReport {
     /// From the log densities, particles and scores (whitened) of those that could be evaluated, attraction and
     /// repulsion on them, and the steps of all.
-    pub(super) fn new(
+    pub(crate) fn new(
         iteration: usize,
         values: impl Iterator<Item = f64> + Clone,
         (particles, scores): (&Cloud, &Cloud),

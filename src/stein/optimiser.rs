@@ -57,7 +57,7 @@ impl Schedule {
 }
 
 /// Memory of a step rule.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct OptimiserState {
     optimiser: Optimiser,
     first: Vec<f64>,

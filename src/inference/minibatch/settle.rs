@@ -1,0 +1,152 @@
+//! The last word of each q(v): whole steps along its natural gradient, with many rows.
+//!
+//! A whole step is Newton's: from far off it can end in the middle of nowhere, as where counts are large and the function has
+//! not come near them. Each Gaussian is therefore looked at again on the same rows, and goes back most of the way where its
+//! bound has fallen.
+
+use super::state::{Particle, State};
+use super::{MinibatchSettings, Run};
+use crate::Result;
+use crate::evaluation::share_out;
+use crate::likelihood::Family;
+use crate::model::{BoundWorkspace, Held, InducingGaussian, NaturalTarget, SparseModel, Wanted};
+use crate::rows::{Batch, Epochs};
+use faer::Par;
+
+/// Rows read at a time: more than in a minibatch, so that products of large matrices do the work.
+const ROWS: usize = 2048;
+/// Keeps the order of these rows apart from that of minibatches.
+const SEED: u64 = 0x5e77_1e00;
+/// Share of a step that is left of it where the bound fell.
+const LESS: f64 = 0.2;
+
+/// A particle on its way.
+struct Settling<'a> {
+    particle: &'a mut Particle,
+    theta: Vec<f64>,
+    /// Where the last step that was good began, and the bound there.
+    before: Option<(InducingGaussian, f64)>,
+    sum: NaturalTarget,
+    bound: f64,
+    /// Whether all rows could be evaluated.
+    whole: bool,
+}
+
+impl Run<'_> {
+    /// One whole step where noise is Gaussian, which is the optimum; two for other log-concave likelihoods and three half
+    /// steps elsewhere, each of which must raise the bound.
+    pub(super) fn settle(&mut self, model: &SparseModel, state: &mut State) -> Result<()> {
+        let likelihood = model.likelihood();
+        let (steps, rho, looks_back) = match (likelihood.family(), likelihood.is_log_concave()) {
+            (Family::Gaussian, _) => (1, 1.0, false),
+            (_, true) => (2, 1.0, true),
+            (_, false) => (3, 0.5, true),
+        };
+        let particles = if state.particles.is_empty() {
+            std::slice::from_mut(&mut state.centre)
+        } else {
+            &mut state.particles
+        };
+        let mut slots: Vec<Settling<'_>> = particles
+            .iter_mut()
+            .map(|particle| {
+                let mut theta = vec![0.0; model.layout().parameters().len()];
+                model.layout().constrain(&particle.z, &mut theta);
+                let sum = NaturalTarget::zeros(model.latents(), model.size());
+                Settling { particle, theta, before: None, sum, bound: 0.0, whole: true }
+            })
+            .collect();
+        let mut failures = 0;
+        for _ in 0..steps {
+            self.pass(model, true, &mut slots)?;
+            slots.iter_mut().for_each(|slot| failures += slot.step(rho));
+        }
+        if looks_back {
+            self.pass(model, false, &mut slots)?;
+            slots.iter_mut().for_each(Settling::look_back);
+        }
+        drop(slots);
+        state.failures += failures;
+        Ok(())
+    }
+
+    /// The bound of each Gaussian, and where its natural gradient points, where that is wanted: the same rows each time.
+    fn pass(&mut self, model: &SparseModel, wants_target: bool, slots: &mut [Settling<'_>]) -> Result<()> {
+        let MinibatchSettings { settle_rows, seed, .. } = *self.settings;
+        let epochs = Epochs::new(self.rows.count(), ROWS, seed ^ SEED);
+        let used = epochs.batches().min(settle_rows.div_ceil(epochs.largest()).max(1));
+        let threads = rayon::current_num_threads().clamp(1, slots.len());
+        let zeros = || NaturalTarget::zeros(model.latents(), model.size());
+        let mut workspaces: Vec<(BoundWorkspace, NaturalTarget)> =
+            (0..threads).map(|_| (model.bound_workspace(epochs.largest(), Par::Seq), zeros())).collect();
+        for slot in slots.iter_mut() {
+            slot.sum.clear();
+            (slot.bound, slot.whole) = (0.0, true);
+        }
+        let gaussian = model.likelihood().family() == Family::Gaussian;
+        let mut batch = Batch::default();
+        let (scale, share) = (epochs.batches() as f64, 1.0 / used as f64);
+        for number in 0..used {
+            self.rows.read(epochs.seed(), epochs.place(number as u64), &mut batch)?;
+            let batch = &batch;
+            share_out(slots, &mut workspaces, &|slot, (workspace, one)| {
+                if !slot.whole {
+                    return;
+                }
+                // With Gaussian noise there is one step, and nobody asks for its bound.
+                let looked = if gaussian {
+                    let q = &slot.particle.q;
+                    model.natural_target(&slot.theta, q, batch, scale, one, workspace).map(|()| 0.0)
+                } else {
+                    let target = wants_target.then_some(&mut *one);
+                    let wanted = Wanted { held: Held::Whitened, gradient: None, by_inducing: None, target };
+                    model.bound(&slot.theta, &slot.particle.q, batch, scale, wanted, workspace)
+                };
+                match looked {
+                    Ok(value) => {
+                        slot.bound += share * value;
+                        if wants_target {
+                            slot.sum.add(share, one);
+                        }
+                    }
+                    Err(_) => slot.whole = false,
+                }
+            });
+        }
+        slots.iter_mut().for_each(|slot| slot.bound -= slot.particle.q.divergence(Par::Seq));
+        Ok(())
+    }
+}
+
+impl Settling<'_> {
+    /// A step from a Gaussian that is as good as the one before, and a shorter one from that one otherwise. Returns the
+    /// number of steps that could not be had; there the Gaussian stays what it was.
+    fn step(&mut self, rho: f64) -> usize {
+        if self.is_good() {
+            if !self.whole {
+                return 1;
+            }
+            self.before = Some((self.particle.q.clone(), self.bound));
+            return usize::from(self.particle.q.step(rho, &self.sum).is_err());
+        }
+        let tried = self.particle.q.clone();
+        self.look_back();
+        let latents = 0..tried.latents();
+        let towards = NaturalTarget {
+            precision: latents.map(|c| tried.precision(c).clone()).collect(),
+            shift: tried.shift().to_vec(),
+        };
+        usize::from(self.particle.q.step(LESS, &towards).is_err())
+    }
+
+    /// Back to the Gaussian before, where the last step lost.
+    fn look_back(&mut self) {
+        if let Some((q, _)) = self.before.as_ref().filter(|_| !self.is_good()) {
+            self.particle.q.clone_from(q);
+        }
+    }
+
+    fn is_good(&self) -> bool {
+        self.before.as_ref().is_none_or(|(_, bound)| self.whole && self.bound >= *bound)
+    }
+}

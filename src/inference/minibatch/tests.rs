@@ -1,0 +1,291 @@
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+use crate::inference::{MaximumSettings, maximise_from};
+use crate::kernel::{InputColumns, KernelExpression};
+use crate::likelihood::{Family, Observation};
+use crate::mean::Mean;
+use crate::model::{Collapsed, CollapsedForm, Held, InducingGaussian, Process, Target, Wanted};
+use crate::rows::{Batch, MemoryRows};
+use crate::stein::IterationView;
+use faer::{Mat, Par};
+use std::ops::ControlFlow;
+
+/// Rows of a smooth function of two inputs with noise.
+fn table(family: Family, n: usize) -> (Mat<f64>, Vec<Observation>) {
+    let x = Mat::from_fn(n, 2, |i, d| ((i * (37 + 51 * d)) as f64 * 0.618).rem_euclid(4.0) - 2.0);
+    let noise = |i: usize| ((i * 7919 % 1000) as f64 / 1000.0 - 0.5) * 0.7;
+    let f = |i: usize| (1.5 * x[(i, 0)]).sin() + 0.5 * x[(i, 1)];
+    let y = |i: usize| match family {
+        Family::Bernoulli => f64::from(u8::from(f(i) + noise(i) > 0.0)),
+        _ => f(i) + noise(i),
+    };
+    let observations = (0..n).map(|i| Observation::new(y(i))).collect();
+    (x, observations)
+}
+
+fn model(family: Family, inducing: &Mat<f64>) -> SparseModel {
+    let kernel = "rbf".parse::<KernelExpression>().unwrap();
+    let kernel = kernel.resolve(&InputColumns::unscaled(["a", "b"])).unwrap();
+    let process = Process { kernel, mean: Mean::Zero };
+    SparseModel::new(inducing.as_ref(), family.build(2).unwrap(), vec![process]).unwrap()
+}
+
+fn settings() -> MinibatchSettings {
+    MinibatchSettings {
+        batch: 100,
+        particles: 6,
+        warm_up: 400,
+        iterations: 60,
+        ..MinibatchSettings::default()
+    }
+}
+
+fn run(
+    family: Family,
+    settings: &MinibatchSettings,
+    checkpoint: Option<&Checkpoint>,
+    observer: &mut dyn Observer,
+) -> (SparseModel, MinibatchFit) {
+    let (x, observations) = table(family, 900);
+    let inducing = Mat::from_fn(20, 2, |i, d| x[(i * 41, d)]);
+    let mut model = model(family, &inducing);
+    let mut rows = MemoryRows::new(x.as_ref(), observations).unwrap();
+    let again = Reselection { sample: x, count: 25, selection: Selection::Greedy };
+    let fit = fit(&mut model, &mut rows, Some(&again), settings, checkpoint, observer).unwrap();
+    (model, fit)
+}
+
+#[test]
+fn the_warm_up_ends_at_the_mode_of_the_collapsed_bound() {
+    let settings = MinibatchSettings { particles: 0, warm_up: 2500, move_inducing: false, ..settings() };
+    let (model, found) = run(Family::Gaussian, &settings, None, &mut ());
+    let (x, observations) = table(Family::Gaussian, 900);
+    let y: Vec<f64> = observations.iter().map(|at| at.y).collect();
+    let collapsed = Collapsed::new(&model, x.as_ref(), &y, CollapsedForm::Vfe).unwrap();
+    let target = Target::new(&collapsed, Criterion::LogDensity).unwrap();
+    let optimum = maximise_from(&target, &model.layout().start(), &MaximumSettings::default()).unwrap();
+    let mut score = vec![0.0; optimum.point.len()];
+    use crate::density::LogDensity;
+    let here = target.evaluate(&found.particles[0].z, &mut score, &mut target.workspace()).unwrap();
+    assert!(optimum.value - here < 1.0, "{here} against {}", optimum.value);
+    // With Gaussian noise a settled q(v) is the optimum.
+    let mut theta = vec![0.0; model.layout().parameters().len()];
+    model.layout().constrain(&found.particles[0].z, &mut theta);
+    let exactly = collapsed.posterior(&theta, faer::Par::Seq).unwrap();
+    let error = |i: usize| (found.particles[0].q.mean(0)[i] - exactly.mean(0)[i]).abs();
+    assert!((0..model.size()).all(|i| error(i) < 1e-6));
+}
+
+#[test]
+fn particles_spread_as_the_collapsed_posterior_does() {
+    let settings = MinibatchSettings {
+        particles: 20,
+        warm_up: 2500,
+        iterations: 200,
+        move_inducing: false,
+        ..settings()
+    };
+    let (model, found) = run(Family::Gaussian, &settings, None, &mut ());
+    let (x, observations) = table(Family::Gaussian, 900);
+    let y: Vec<f64> = observations.iter().map(|at| at.y).collect();
+    let collapsed = Collapsed::new(&model, x.as_ref(), &y, CollapsedForm::Vfe).unwrap();
+    let target = Target::new(&collapsed, Criterion::LogDensity).unwrap();
+    let optimum = maximise_from(&target, &model.layout().start(), &MaximumSettings::default()).unwrap();
+    let hessian = crate::inference::negative_hessian(
+        &mut crate::evaluation::Evaluator::new(&target, 1),
+        &optimum.point,
+    )
+    .unwrap();
+    let d = optimum.point.len();
+    let count = found.particles.len() as f64;
+    for a in 0..d {
+        let mean = found.particles.iter().map(|p| p.z[a]).sum::<f64>() / count;
+        let sd =
+            (found.particles.iter().map(|p| (p.z[a] - mean).powi(2)).sum::<f64>() / (count - 1.0)).sqrt();
+        let scale = sd_of(&hessian, d, a);
+        assert!((mean - optimum.point[a]).abs() < 1.5 * scale, "{a}: mean {mean} for {}", optimum.point[a]);
+        assert!((0.4..2.0).contains(&(sd / scale)), "{a}: sd {sd} for {scale}");
+    }
+}
+
+/// Standard deviation of coordinate `a` under the inverse of a negative Hessian.
+fn sd_of(hessian: &[f64], d: usize, a: usize) -> f64 {
+    use faer::linalg::solvers::Solve;
+    let hessian = Mat::from_fn(d, d, |i, j| hessian[i * d + j]);
+    let unit = Mat::from_fn(d, 1, |i, _| if i == a { 1.0 } else { 0.0 });
+    hessian.partial_piv_lu().solve(&unit)[(a, 0)].sqrt()
+}
+
+/// Stops a run after some iterations, as if it had been killed there.
+struct StopAfter(usize);
+
+impl Observer for StopAfter {
+    fn iteration(&mut self, _: &IterationView<'_>) -> ControlFlow<()> {
+        self.0 -= 1;
+        if self.0 == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}
+
+#[test]
+fn inducing_inputs_that_climb_leave_the_parameters_at_their_mode() {
+    let settings = MinibatchSettings { particles: 0, warm_up: 3000, ..settings() };
+    let (model, found) = run(Family::Gaussian, &settings, None, &mut ());
+    let (x, observations) = table(Family::Gaussian, 900);
+    let y: Vec<f64> = observations.iter().map(|at| at.y).collect();
+    let collapsed = Collapsed::new(&model, x.as_ref(), &y, CollapsedForm::Vfe).unwrap();
+    let target = Target::new(&collapsed, Criterion::LogDensity).unwrap();
+    let optimum = maximise_from(&target, &model.layout().start(), &MaximumSettings::default()).unwrap();
+    let mut score = vec![0.0; optimum.point.len()];
+    use crate::density::LogDensity;
+    let here = target.evaluate(&found.particles[0].z, &mut score, &mut target.workspace()).unwrap();
+    assert!(optimum.value - here < 0.1, "{here} against {}", optimum.value);
+}
+
+#[test]
+fn the_function_stays_where_it_was_when_the_parameters_move_whatever_is_held_next() {
+    let (x, observations) = table(Family::Gaussian, 60);
+    let model = model(Family::Gaussian, &Mat::from_fn(6, 2, |i, d| x[(i * 9, d)]));
+    let batch = Batch { x, observations };
+    let values = vec![0.3, -1.0, 0.2, 0.8, -0.1, 0.5];
+    for held in [Held::Function, Held::Whitened] {
+        let (z, q) = (model.layout().start(), InducingGaussian::prior(1, 6));
+        let mut particle = Particle { z, q, values: values.clone() };
+        let own = batch_bound::BatchWorkspace::new(&model, 60, false, Par::Seq);
+        let mut workspace = crate::model::TargetWorkspace::with_model(own, model.layout().parameters().len());
+        let mut score = vec![0.0; model.layout().dim()];
+        for step in [0.0, 0.4] {
+            particle.z.iter_mut().for_each(|z| *z += step);
+            particle.look(&model, &batch, 1.0, held, (&mut score, &mut workspace), &settings()).unwrap();
+            let mut found = vec![0.0; 6];
+            model.function_values(&particle.q, &workspace.model().bound, &mut found);
+            assert!(found.iter().zip(&values).all(|(a, b)| (a - b).abs() < 1e-9), "{held:?}: {found:?}");
+        }
+    }
+}
+
+#[test]
+fn with_nothing_free_one_gaussian_is_the_whole_posterior() {
+    let (x, observations) = table(Family::Gaussian, 200);
+    let inducing = Mat::from_fn(12, 2, |i, d| x[(i * 16, d)]);
+    let mut model = model(Family::Gaussian, &inducing);
+    let paths: Vec<String> = model.layout().parameters().iter().map(|p| p.path.clone()).collect();
+    paths.iter().for_each(|path| model.layout_mut().change(path, |p| p.fixed = true).unwrap());
+    let mut rows = MemoryRows::new(x.as_ref(), observations).unwrap();
+    let settings = MinibatchSettings { warm_up: 20, ..settings() };
+    let found = fit(&mut model, &mut rows, None, &settings, None, &mut ()).unwrap();
+    assert!(found.particles.len() == 1 && found.particles[0].z.is_empty());
+}
+
+#[test]
+fn large_counts_that_the_warm_up_did_not_reach_are_not_thrown_off_by_whole_steps() {
+    let x = Mat::from_fn(400, 1, |i, _| (i as f64 * 0.618).rem_euclid(6.0) - 3.0);
+    let count = |x: f64| (1.0 + 5.0 * (-4.0 * (x - 1.0).powi(2)).exp()).exp().round();
+    let observations: Vec<Observation> =
+        (0..400).map(|i| Observation { y: count(x[(i, 0)]), exposure: 40.0 }).collect();
+    let kernel = "rbf".parse::<KernelExpression>().unwrap();
+    let kernel = kernel.resolve(&InputColumns::unscaled(["a"])).unwrap();
+    let process = Process { kernel, mean: Mean::Zero };
+    let inducing = Mat::from_fn(20, 1, |i, _| 0.3 * i as f64 - 3.0);
+    let start =
+        SparseModel::new(inducing.as_ref(), Family::Poisson.build(2).unwrap(), vec![process]).unwrap();
+    let bound = |model: &SparseModel, p: &Particle| {
+        let mut theta = vec![0.0; model.layout().parameters().len()];
+        model.layout().constrain(&p.z, &mut theta);
+        let batch = Batch { x: x.clone(), observations: observations.clone() };
+        let wanted = Wanted { held: Held::Whitened, gradient: None, by_inducing: None, target: None };
+        let mut workspace = model.bound_workspace(400, Par::Seq);
+        model.bound(&theta, &p.q, &batch, 1.0, wanted, &mut workspace).unwrap() - p.q.divergence(Par::Seq)
+    };
+    let prior =
+        Particle { z: start.layout().start(), q: InducingGaussian::prior(1, 20), values: vec![0.0; 20] };
+    let nothing = bound(&start, &prior);
+    for warm_up in [1, 3, 10, 30, 100] {
+        let mut model = start.clone();
+        let mut rows = MemoryRows::new(x.as_ref(), observations.clone()).unwrap();
+        let settings = MinibatchSettings { particles: 0, warm_up, ..settings() };
+        let found = fit(&mut model, &mut rows, None, &settings, None, &mut ()).unwrap();
+        let reached = bound(&model, &found.particles[0]);
+        assert!(reached > nothing, "{warm_up}: {reached} against {nothing}");
+    }
+}
+
+#[test]
+fn particles_that_would_never_be_drawn_are_refused() {
+    let (x, observations) = table(Family::Gaussian, 50);
+    let mut model = model(Family::Gaussian, &Mat::from_fn(5, 2, |i, d| x[(i * 9, d)]));
+    let mut rows = MemoryRows::new(x.as_ref(), observations).unwrap();
+    let mut with = |iterations| {
+        let settings = MinibatchSettings { warm_up: 10, iterations, ..settings() };
+        fit(&mut model, &mut rows, None, &settings, None, &mut ()).map(|found| found.particles.len())
+    };
+    assert!(with(3).unwrap_err().to_string().contains("at least 4 iterations"));
+    assert_eq!(with(4).unwrap(), 6);
+}
+
+#[test]
+fn a_run_that_was_stopped_anywhere_goes_on_to_the_same_bits() {
+    let folder = tempfile::tempdir().unwrap();
+    let bits = |fit: &MinibatchFit| {
+        let of = |p: &Particle| [p.z.clone(), p.q.shift().to_vec(), p.q.mean(0).to_vec()].concat();
+        fit.particles.iter().flat_map(of).map(f64::to_bits).collect::<Vec<u64>>()
+    };
+    for family in [Family::Gaussian, Family::Bernoulli] {
+        let settings = MinibatchSettings { particles: 4, warm_up: 60, iterations: 30, ..settings() };
+        let (_, whole) = run(family, &settings, None, &mut ());
+        for stop in [3, 19, 45, 61, 70, 88] {
+            let path = folder.path().join(format!("{family}-{stop}"));
+            let checkpoint = |resume| Checkpoint::new(&path, 7, "a fit", resume);
+            run(family, &settings, Some(&checkpoint(false)), &mut StopAfter(stop));
+            let (_, resumed) = run(family, &settings, Some(&checkpoint(true)), &mut ());
+            assert!(bits(&resumed) == bits(&whole), "{family} stopped after {stop}");
+            assert_eq!(resumed.trace.len(), whole.trace.len());
+        }
+    }
+}
+
+#[test]
+fn a_checkpoint_of_another_fit_or_a_damaged_one_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state");
+    let settings = MinibatchSettings { particles: 0, warm_up: 20, ..settings() };
+    run(Family::Gaussian, &settings, Some(&Checkpoint::new(&path, 5, "one", false)), &mut ());
+    let told = Checkpoint::new(&path, 5, "another", true).load().unwrap_err().to_string();
+    assert!(told.contains("another fit"), "{told}");
+    let bytes = std::fs::read(&path).unwrap();
+    std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+    let told = Checkpoint::new(&path, 5, "one", true).load().unwrap_err().to_string();
+    assert!(told.contains("cut short"), "{told}");
+    std::fs::remove_file(&path).unwrap();
+    assert!(Checkpoint::new(&path, 5, "one", true).load().unwrap().is_none());
+}
+
+#[test]
+fn a_file_that_is_no_checkpoint_is_not_written_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state");
+    let at = |resume| Checkpoint::new(&path, 1, "one", resume);
+    for other in ["a,b,y\n1,2,3\n", "x"] {
+        std::fs::write(&path, other).unwrap();
+        let told = at(false).load().unwrap_err().to_string();
+        assert!(told.contains("no checkpoint"), "{told}");
+        assert!(at(false).load_joint().is_err() && at(true).load().is_err());
+    }
+    std::fs::write(&path, "").unwrap();
+    assert!(at(false).load().unwrap().is_none());
+    at(false).save(&State::new(&model(Family::Gaussian, &table(Family::Gaussian, 9).0))).unwrap();
+    assert!(at(false).load().unwrap().is_none());
+    assert!(at(true).load().unwrap().is_some());
+}
+
+#[test]
+fn what_is_found_does_not_depend_on_the_number_of_threads() {
+    let settings = MinibatchSettings { particles: 4, warm_up: 40, iterations: 20, ..settings() };
+    let with = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let (_, fit) = pool.install(|| run(Family::Bernoulli, &settings, None, &mut ()));
+        fit.particles.iter().flat_map(|p| p.z.iter().map(|z| z.to_bits())).collect::<Vec<u64>>()
+    };
+    let one = with(1);
+    assert!(with(2) == one && with(3) == one);
+}
