@@ -2,14 +2,16 @@
 
 use super::FitOptions;
 use crate::dataset::{Dataset, Standardisation};
+use crate::inducing;
 use crate::kernel::{InputColumns, Kernel, KernelExpression};
-use crate::likelihood::{Family, Likelihood, Observation, Scaling};
+use crate::likelihood::{Family, Likelihood, Observation};
 use crate::mean::Mean;
-use crate::model::{Exact, LatentModel, Process};
+use crate::model::{Exact, LatentModel, Process, SparseModel};
 use crate::parameter::{Layout, Prior};
 use crate::posterior::Details;
 use crate::{Error, Result};
 use faer::Mat;
+use std::sync::Arc;
 
 /// An exact GP on a dataset.
 ///
@@ -34,17 +36,86 @@ pub fn build(dataset: &Dataset, options: &FitOptions) -> Result<(Exact, Details)
 /// # Errors
 /// Those of [`FitOptions::check`], and as [`build`]; [`Error::Support`] where a target lies outside the likelihood's support.
 pub fn build_latent(dataset: &Dataset, options: &FitOptions) -> Result<(LatentModel, Details)> {
+    let Prepared { x, observations, likelihood, processes, details } = prepare(dataset, options, None)?;
+    let mut model = LatentModel::new(x.as_ref(), observations, likelihood, processes)?;
+    set_latent_parameters(model.layout_mut(), options)?;
+    Ok((model, details))
+}
+
+/// A sparse model with the rows that it is for.
+#[derive(Debug)]
+pub struct SparseProblem {
+    /// The model; its inducing inputs are those of the start values.
+    pub model: SparseModel,
+    /// Inputs N×D, on the model's scale.
+    pub x: Mat<f64>,
+    /// The N observations, on the model's scale.
+    pub observations: Vec<Observation>,
+    /// Names, scaling, kernel and method.
+    pub details: Details,
+}
+
+/// A sparse model on a dataset, or on a sample of one whose scaling is known. Its inducing inputs are those of the options,
+/// or are chosen for the parameters' start values.
+///
+/// # Errors
+/// As [`build_latent`], and those of [`choose`](crate::inducing::choose).
+pub fn build_sparse(
+    dataset: &Dataset,
+    options: &FitOptions,
+    known: Option<Standardisation>,
+) -> Result<SparseProblem> {
+    let Prepared { x, observations, likelihood, processes, details } = prepare(dataset, options, known)?;
+    let given = match &options.inducing_points {
+        Some(points) if points.ncols() != x.ncols() => {
+            let (expected, found) = (x.ncols(), points.ncols());
+            return Err(Error::Shape { what: "columns of the inducing points", expected, found });
+        }
+        Some(points) => {
+            let mut points = points.clone();
+            details.standardisation.apply_inputs(&mut points);
+            Some(points)
+        }
+        None => None,
+    };
+    let first = Mat::from_fn(1, x.ncols(), |_, d| x[(0, d)]);
+    let mut model = SparseModel::new(given.as_ref().unwrap_or(&first).as_ref(), likelihood, processes)?;
+    set_latent_parameters(model.layout_mut(), options)?;
+    if given.is_none() {
+        let mut theta = vec![0.0; model.layout().parameters().len()];
+        model.layout().constrain(&model.layout().start(), &mut theta);
+        let kernel = &model.process(0).kernel;
+        let theta = &theta[..kernel.parameter_count()];
+        let chosen = inducing::choose(
+            x.as_ref(),
+            kernel,
+            theta,
+            options.inducing_count(),
+            options.selection,
+            options.seed,
+        )?;
+        model.set_inducing(chosen.as_ref())?;
+    }
+    Ok(SparseProblem { model, x, observations, details })
+}
+
+/// Rows, likelihood and processes on the model's scale.
+struct Prepared {
+    x: Mat<f64>,
+    observations: Vec<Observation>,
+    likelihood: Arc<dyn Likelihood>,
+    processes: Vec<Process>,
+    details: Details,
+}
+
+/// Brings a dataset to the model's scale: that which is known, else that of its own rows.
+fn prepare(dataset: &Dataset, options: &FitOptions, known: Option<Standardisation>) -> Result<Prepared> {
     options.check()?;
     let family = options.likelihood;
-    let classes = match (&dataset.class_names, family.has_classes()) {
-        (Some(names), true) => names.len(),
-        // Targets that were numbers from the start.
-        (None, true) => 1 + dataset.y.iter().fold(0.0f64, |most, y| most.max(*y)) as usize,
-        (_, false) => 0,
-    };
+    let classes = classes(dataset, family);
     let likelihood = family.build(classes.max(2))?;
     check_support(dataset, likelihood.as_ref())?;
-    let standardisation = scaling(dataset, family, options.standardise);
+    let standardisation = known.unwrap_or_else(|| scaling(dataset, family, options.standardise));
     let parts = Parts::new(dataset, options, standardisation)?;
     let scale = &parts.standardisation;
     let exposure = |i: usize| dataset.exposure.as_ref().map_or(1.0, |e| e[i]);
@@ -61,17 +132,31 @@ pub fn build_latent(dataset: &Dataset, options: &FitOptions) -> Result<(LatentMo
         processes.push(Process { kernel: expression.resolve(&parts.inputs)?, mean: Mean::Constant });
         noise_kernel = Some(expression);
     }
-    let mut model = LatentModel::new(parts.x.as_ref(), observations, likelihood, processes)?;
-    if family == Family::Heteroscedastic {
-        // The logarithm of a share of the target's variance: from a ten-thousandth to all of it.
-        model.layout_mut().set_prior("noise.mean.constant", Some(Prior::Normal { mean: -2.0, sd: 2.0 }))?;
-    }
-    set_parameters(model.layout_mut(), options)?;
+    let x = parts.x.clone();
     let mut details = parts.details(dataset, options, noise_kernel);
     if family.has_classes() && details.class_names.is_none() {
         details.class_names = Some((0..classes.max(2)).map(|c| c.to_string()).collect());
     }
-    Ok((model, details))
+    Ok(Prepared { x, observations, likelihood, processes, details })
+}
+
+/// Number of classes of a dataset's target, where the likelihood has classes; else 0.
+pub(super) fn classes(dataset: &Dataset, family: Family) -> usize {
+    match (&dataset.class_names, family.has_classes()) {
+        (Some(names), true) => names.len(),
+        // Targets that were numbers from the start.
+        (None, true) => 1 + dataset.y.iter().fold(0.0f64, |most, y| most.max(*y)) as usize,
+        (_, false) => 0,
+    }
+}
+
+/// Priors, starts and fixed values of a model with a likelihood.
+fn set_latent_parameters(layout: &mut Layout, options: &FitOptions) -> Result<()> {
+    if options.likelihood == Family::Heteroscedastic {
+        // The logarithm of a share of the target's variance: from a ten-thousandth to all of it.
+        layout.set_prior("noise.mean.constant", Some(Prior::Normal { mean: -2.0, sd: 2.0 }))?;
+    }
+    set_parameters(layout, options)
 }
 
 /// Every target in its own units, so that the error shows what the table has.
@@ -91,21 +176,11 @@ fn scaling(dataset: &Dataset, family: Family, standardise: bool) -> Standardisat
         return Standardisation::identity(dataset.columns());
     }
     let learnt = Standardisation::learn(dataset.x.as_ref(), &dataset.y);
-    let as_it_is = Standardisation { target_shift: 0.0, target_scale: 1.0, ..learnt.clone() };
     let count = dataset.rows() as f64;
-    match family.scaling() {
-        Scaling::Standardise => learnt,
-        Scaling::None => as_it_is,
-        Scaling::Mean => {
-            let mean = dataset.y.iter().map(|y| y / count).sum::<f64>();
-            Standardisation { target_scale: if mean > 0.0 { mean } else { 1.0 }, ..as_it_is }
-        }
-        Scaling::Rate => {
-            let exposure = dataset.exposure.as_ref().map_or(count, |e| e.iter().sum());
-            let rate = dataset.y.iter().sum::<f64>() / exposure;
-            Standardisation { exposure_scale: if rate > 0.0 { rate } else { 1.0 }, ..as_it_is }
-        }
-    }
+    let mean = dataset.y.iter().map(|y| y / count).sum::<f64>();
+    let exposure: f64 = dataset.exposure.as_ref().map_or(count, |e| e.iter().sum());
+    let rate = dataset.y.iter().sum::<f64>() / exposure;
+    learnt.for_targets(family.scaling(), mean, rate)
 }
 
 /// What both models are made of.
@@ -133,6 +208,7 @@ impl Parts {
         };
         let inputs = InputColumns {
             names: dataset.input_names.clone(),
+            shifts: standardisation.input_shift.clone(),
             scales: standardisation.input_scale.clone(),
             groups: options.input_groups.clone(),
         };

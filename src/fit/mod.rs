@@ -9,11 +9,13 @@ mod infer;
 mod latent;
 mod options;
 mod particles;
+mod sparse;
 mod starts;
 
-pub use build::{build, build_latent};
+pub use build::{SparseProblem, build, build_latent, build_sparse};
 pub use latent::CorrectionSummary;
-pub use options::{FitOptions, Method, ModelChoice};
+pub use options::{CheckpointOptions, FitOptions, Method, ModelChoice};
+pub use sparse::fit_rows;
 
 use crate::dataset::Dataset;
 use crate::inference::{
@@ -75,13 +77,25 @@ pub fn fit(dataset: &Dataset, options: &FitOptions, observer: &mut dyn Observer)
     if dataset.rows() < 2 {
         return Err(Error::Invalid(format!("a fit needs at least two rows, found {}", dataset.rows())));
     }
-    if options.is_exact() {
-        let (model, details) = build(dataset, options)?;
-        fit_exact(model, details, options, observer)
-    } else {
-        let (model, details) = build_latent(dataset, options)?;
-        latent::fit_latent(model, details, options, observer)
+    let latents = options.likelihood.build(build::classes(dataset, options.likelihood).max(2))?.latents();
+    let choice = options.choose(dataset.rows(), latents);
+    let unused = options.unused_by(choice)?;
+    let mut found = match choice {
+        ModelChoice::Exact => {
+            let (model, details) = build(dataset, options)?;
+            fit_exact(model, details, options, observer)?
+        }
+        ModelChoice::Auto | ModelChoice::Latent => {
+            let (model, details) = build_latent(dataset, options)?;
+            latent::fit_latent(model, details, options, observer)?
+        }
+        sparse => sparse::fit_sparse(build_sparse(dataset, options, None)?, sparse, options, observer)?,
+    };
+    if options.model == ModelChoice::Auto && choice.is_sparse() {
+        found.notices.insert(0, sparse::chosen(&found.model, dataset.rows()));
     }
+    found.notices.extend(unused);
+    Ok(found)
 }
 
 fn fit_exact(

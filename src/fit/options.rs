@@ -1,11 +1,15 @@
 //! What a fit may be told.
 
+use crate::inducing::Selection;
 use crate::inference::{SteinPreset, VariationalFamily};
 use crate::kernel::KernelExpression;
 use crate::likelihood::{Approximation, Family};
 use crate::mean::Mean;
+use crate::model::CollapsedForm;
 use crate::parameter::Prior;
 use crate::{Error, Result};
+use faer::Mat;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -31,6 +35,10 @@ pub enum Method {
 }
 
 impl Method {
+    /// All of them.
+    pub const ALL: [Self; 7] =
+        [Self::Svgd, Self::Map, Self::Ml, Self::Laplace, Self::Advi, Self::Nuts, Self::Vi];
+
     /// Name on the command line.
     pub fn name(self) -> &'static str {
         match self {
@@ -48,13 +56,56 @@ impl Method {
 /// Which model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ModelChoice {
-    /// Exact for Gaussian noise, latent for every other likelihood.
+    /// By likelihood and size, see [`FitOptions::choose`].
     #[default]
     Auto,
     /// Exact regression: Gaussian noise only.
     Exact,
     /// Latent functions, with any likelihood.
     Latent,
+    /// Inducing points whose values are integrated out, from all rows at a time: Gaussian noise only.
+    Sparse,
+    /// Inducing points whose values are particles' own, from minibatches: any likelihood.
+    SparseLatent,
+    /// Inducing points with a Gaussian for their values, from minibatches: any likelihood.
+    Svgp,
+}
+
+impl ModelChoice {
+    /// Name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            ModelChoice::Auto => "auto",
+            ModelChoice::Exact => "exact",
+            ModelChoice::Latent => "latent",
+            ModelChoice::Sparse => "sparse",
+            ModelChoice::SparseLatent => "sparse-latent",
+            ModelChoice::Svgp => "svgp",
+        }
+    }
+
+    /// Whether it has inducing points.
+    pub fn is_sparse(self) -> bool {
+        matches!(self, ModelChoice::Sparse | ModelChoice::SparseLatent | ModelChoice::Svgp)
+    }
+}
+
+/// Rows up to which exact regression is chosen: a posterior takes a thousand evaluations, minutes at this size.
+const MOST_EXACT: usize = 2_500;
+/// Latent values L N up to which a latent model is chosen.
+const MOST_LATENT: usize = 2_000;
+/// Rows up to which all rows are passed in each evaluation of a sparse model.
+const MOST_COLLAPSED: usize = 10_000;
+
+/// Where and how often a minibatched fit writes its state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckpointOptions {
+    /// The file.
+    pub path: PathBuf,
+    /// Iterations between two writes: what a run that is killed loses at most.
+    pub every: u64,
+    /// Whether to go on from the state in the file, where there is one.
+    pub resume: bool,
 }
 
 /// Options of [`fit`](super::fit); the defaults are those of the command line.
@@ -68,6 +119,22 @@ pub struct FitOptions {
     pub approximation: Option<Approximation>,
     /// Kernel of the second latent function (the logarithm of the noise variance); as the first where absent.
     pub noise_kernel: Option<KernelExpression>,
+    /// Number of inducing points M of a sparse model; 500 where absent.
+    pub inducing: Option<usize>,
+    /// How they are chosen.
+    pub selection: Selection,
+    /// Inducing points, M×D, in the inputs' own units, instead of those that would be chosen.
+    pub inducing_points: Option<Mat<f64>>,
+    /// Whether the inducing points climb with the parameters; where absent, those that are not given do in minibatched fits.
+    pub optimise_inducing: Option<bool>,
+    /// What stands for the evidence where inducing values are integrated out.
+    pub collapsed: CollapsedForm,
+    /// Rows of a minibatch.
+    pub batch: usize,
+    /// Most iterations of the search for the mode by minibatches; 3,000 where absent.
+    pub warm_up: Option<usize>,
+    /// Where a minibatched fit writes its state.
+    pub checkpoint: Option<CheckpointOptions>,
     /// Kernel; ARD RBF over all inputs where absent.
     pub kernel: Option<KernelExpression>,
     /// Mean function.
@@ -121,6 +188,14 @@ impl Default for FitOptions {
             model: ModelChoice::Auto,
             approximation: None,
             noise_kernel: None,
+            inducing: None,
+            selection: Selection::default(),
+            inducing_points: None,
+            optimise_inducing: None,
+            collapsed: CollapsedForm::default(),
+            batch: 256,
+            warm_up: None,
+            checkpoint: None,
             kernel: None,
             mean: Mean::Zero,
             method: Method::Svgd,
@@ -148,9 +223,88 @@ impl Default for FitOptions {
 }
 
 impl FitOptions {
-    /// Whether the model is exact regression.
-    pub fn is_exact(&self) -> bool {
-        self.likelihood == Family::Gaussian && self.model != ModelChoice::Latent
+    /// The model for this many rows, of a likelihood with this many latent functions: the one that was asked for; else exact
+    /// regression or a latent model for few rows, a sparse one for many, in minibatches from 10,000 on.
+    pub fn choose(&self, rows: usize, latents: usize) -> ModelChoice {
+        let gaussian = self.likelihood == Family::Gaussian;
+        let asks_for_sparse = self.inducing.is_some() || self.inducing_points.is_some();
+        match self.model {
+            ModelChoice::Auto if gaussian && rows <= MOST_EXACT && !asks_for_sparse => ModelChoice::Exact,
+            ModelChoice::Auto if !gaussian && latents * rows <= MOST_LATENT && !asks_for_sparse => {
+                ModelChoice::Latent
+            }
+            ModelChoice::Auto if gaussian && rows <= MOST_COLLAPSED => ModelChoice::Sparse,
+            ModelChoice::Auto if matches!(self.method, Method::Nuts | Method::Laplace | Method::Advi) => {
+                match (gaussian, asks_for_sparse) {
+                    (true, _) => ModelChoice::Sparse,
+                    (false, false) => ModelChoice::Latent,
+                    (false, true) if self.method == Method::Nuts => ModelChoice::SparseLatent,
+                    (false, true) => ModelChoice::Svgp,
+                }
+            }
+            _ => self.choose_in_batches(),
+        }
+    }
+
+    /// The model where rows come in minibatches: the one that was asked for; else that of the settings, where they are the
+    /// published ones.
+    pub(super) fn choose_in_batches(&self) -> ModelChoice {
+        match self.model {
+            ModelChoice::Auto if self.method == Method::Svgd && self.preset == SteinPreset::Paper => {
+                ModelChoice::SparseLatent
+            }
+            ModelChoice::Auto => ModelChoice::Svgp,
+            chosen => chosen,
+        }
+    }
+
+    /// What is said of settings that the model that was chosen has no use for.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a checkpoint that would never be written, and as [`FitOptions::check`] where the model was
+    /// chosen by size.
+    pub(super) fn unused_by(&self, choice: ModelChoice) -> Result<Vec<String>> {
+        Self { model: choice, ..self.clone() }.check()?;
+        let defaults = Self::default();
+        let by_chains = self.method == Method::Nuts;
+        let minibatched = matches!(choice, ModelChoice::Svgp | ModelChoice::SparseLatent) && !by_chains;
+        let (name, method) = (choice.name(), self.method.name());
+        if self.checkpoint.is_some() && !minibatched {
+            return Err(Error::Invalid(format!(
+                "checkpoints are of minibatched fits, and model {name} by {method} takes all rows at a time: use --model \
+                 svgp, or fit without"
+            )));
+        }
+        let paper = self.method == Method::Svgd && self.preset == SteinPreset::Paper;
+        let asks_for_sparse = self.inducing.is_some() || self.inducing_points.is_some();
+        // Inducing points climb in a warm-up, which neither chains nor the published method have.
+        let stays = match choice {
+            ModelChoice::SparseLatent => by_chains || paper,
+            other => !other.is_sparse(),
+        };
+        let climbs = matches!(self.method, Method::Map | Method::Ml | Method::Vi);
+        let steps = self.iterations.is_some() || self.learning_rate.is_some();
+        let settings = [
+            (
+                "--batch and --warm-up",
+                !minibatched && (self.batch != defaults.batch || self.warm_up.is_some()),
+            ),
+            ("--warm-up", minibatched && paper && self.warm_up.is_some()),
+            ("--inducing and --inducing-points", !choice.is_sparse() && asks_for_sparse),
+            ("--selection", !choice.is_sparse() && self.selection != defaults.selection),
+            ("--optimise-inducing", stays && self.optimise_inducing.is_some()),
+            ("--polish and --restarts", minibatched && (self.polish.is_some() || self.restarts.is_some())),
+            ("--approximation", choice.is_sparse() && self.approximation.is_some()),
+            ("--approximation fitc", choice != ModelChoice::Sparse && self.collapsed != defaults.collapsed),
+            ("--iterations and --learning-rate", !minibatched && climbs && steps),
+        ];
+        let told = settings.into_iter().filter(|(_, unused)| *unused);
+        Ok(told.map(|(setting, _)| format!("model {name} has no use for {setting}")).collect())
+    }
+
+    /// Number of inducing points.
+    pub fn inducing_count(&self) -> usize {
+        self.inducing.unwrap_or(500)
     }
 
     /// Whether the options agree with one another: what is wrong here is wrong with any data.
@@ -168,6 +322,38 @@ impl FitOptions {
                 "exact regression has Gaussian noise: likelihood {name} needs --model latent"
             ));
         }
+        if self.model == ModelChoice::Sparse && family != Family::Gaussian {
+            return invalid(format!(
+                "inducing values are integrated out with Gaussian noise only: likelihood {name} needs --model svgp"
+            ));
+        }
+        if self.inducing == Some(0) || self.inducing_points.as_ref().is_some_and(|z| z.nrows() == 0) {
+            return invalid("a sparse model has at least one inducing point".into());
+        }
+        if self.batch == 0 {
+            return invalid("a minibatch has at least one row".into());
+        }
+        let methods: &[Method] = match self.model {
+            ModelChoice::Svgp => &[Method::Svgd, Method::Vi, Method::Map, Method::Ml],
+            ModelChoice::SparseLatent => &[Method::Svgd, Method::Nuts],
+            _ => &Method::ALL,
+        };
+        if !methods.contains(&self.method) {
+            let names: Vec<&str> = methods.iter().map(|m| m.name()).collect();
+            return invalid(format!(
+                "--model {} is fitted by {}, not by {}; --model sparse takes any method where noise is Gaussian",
+                self.model.name(),
+                names.join(", "),
+                self.method.name()
+            ));
+        }
+        if self.model == ModelChoice::Svgp && self.preset == SteinPreset::Paper {
+            return invalid(
+                "the published settings move inducing values with the parameters: --stein paper is for --model \
+                 sparse-latent"
+                    .into(),
+            );
+        }
         if self.noise_kernel.is_some() && family != Family::Heteroscedastic {
             return invalid(format!(
                 "--noise-kernel is the kernel of a noise that varies: it is for likelihood heteroscedastic, not {name}"
@@ -181,8 +367,8 @@ impl FitOptions {
             ));
         }
         match self.approximation {
-            Some(_) if self.is_exact() => {
-                invalid("--approximation is for latent models: exact regression needs none".into())
+            Some(_) if family == Family::Gaussian && self.model != ModelChoice::Latent => {
+                invalid("--approximation is for latent models: exact and sparse regression need none".into())
             }
             Some(Approximation::Expectation) if likelihood.latents() > 1 => invalid(format!(
                 "expectation propagation takes one latent function, and {name} has several: --approximation \
@@ -236,5 +422,35 @@ mod tests {
         for family in Family::ALL {
             assert!(of(family).check().is_ok(), "{family}");
         }
+    }
+
+    #[test]
+    fn the_chosen_model_can_do_what_was_asked_for() {
+        let of = |likelihood, method| FitOptions { likelihood, method, ..FitOptions::default() };
+        let paper = FitOptions { preset: SteinPreset::Paper, ..of(Family::Gaussian, Method::Svgd) };
+        assert_eq!(paper.choose(20_000, 1), ModelChoice::SparseLatent);
+        assert_eq!(paper.choose_in_batches(), ModelChoice::SparseLatent);
+        let few = |method| FitOptions { inducing: Some(20), ..of(Family::Bernoulli, method) };
+        assert_eq!(few(Method::Nuts).choose(400, 1), ModelChoice::SparseLatent);
+        assert_eq!(few(Method::Laplace).choose(400, 1), ModelChoice::Svgp);
+        for (options, choice) in [
+            (few(Method::Laplace), ModelChoice::Svgp),
+            (of(Family::Gaussian, Method::Nuts), ModelChoice::Svgp),
+            (paper, ModelChoice::Svgp),
+        ] {
+            assert!(options.unused_by(choice).is_err(), "{:?}", options.method);
+        }
+    }
+
+    #[test]
+    fn settings_without_a_use_are_told_and_a_checkpoint_is_refused() {
+        let told = |options: &FitOptions, choice| options.unused_by(choice).map(|told| told.join("; "));
+        let polished = FitOptions { polish: Some(5), ..FitOptions::default() };
+        assert!(told(&polished, ModelChoice::Svgp).unwrap().contains("--polish"));
+        assert_eq!(told(&polished, ModelChoice::Sparse).unwrap(), "");
+        let path = PathBuf::from("state");
+        let checkpoint = Some(CheckpointOptions { path, every: 9, resume: false });
+        let by_chains = FitOptions { method: Method::Nuts, checkpoint, ..FitOptions::default() };
+        assert!(told(&by_chains, ModelChoice::SparseLatent).is_err());
     }
 }

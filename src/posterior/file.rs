@@ -8,9 +8,9 @@ use super::Posterior;
 use super::fitted::{Details, FittedModel};
 use crate::dataset::Standardisation;
 use crate::kernel::{InputColumns, KernelExpression};
-use crate::likelihood::{Approximation, Family, Observation};
+use crate::likelihood::{Approximation, Family, Likelihood, Observation};
 use crate::mean::Mean;
-use crate::model::{Exact, GpModel, LatentModel, LatentValues, Process};
+use crate::model::{Exact, GpModel, LatentModel, LatentValues, Process, SparseForm, SparseGp, SparseModel};
 use crate::parameter::{Bijector, Parameter, Prior};
 use crate::stein::Cloud;
 use crate::{Error, Result};
@@ -19,6 +19,7 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Version of the format that this program writes, and the newest that it reads.
 const FORMAT: u64 = 1;
@@ -69,6 +70,8 @@ struct Header {
     #[serde(default)]
     latent_values: Option<LatentForm>,
     #[serde(default)]
+    sparse: Option<SparseHeader>,
+    #[serde(default)]
     noise_kernel: Option<String>,
     #[serde(default)]
     class_names: Option<Vec<String>>,
@@ -83,6 +86,14 @@ struct Header {
     encoding: Option<serde_json::Value>,
 }
 
+/// What a sparse model knows besides its inducing inputs, which stand in place of the training inputs.
+#[derive(Serialize, Deserialize)]
+struct SparseHeader {
+    form: SparseForm,
+    rows: usize,
+    class_shares: Vec<f64>,
+}
+
 /// What a draw says about latent values.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -94,7 +105,7 @@ enum LatentForm {
 impl LatentForm {
     fn of(model: &GpModel) -> Option<Self> {
         match model {
-            GpModel::Exact(_) => None,
+            GpModel::Exact(_) | GpModel::Sparse(_) => None,
             GpModel::Latent(_, LatentValues::Gaussian(approximation)) => Some(Self::Gaussian(*approximation)),
             GpModel::Latent(_, LatentValues::Drawn) => Some(Self::Drawn),
         }
@@ -130,6 +141,12 @@ impl FittedModel {
             model: model.name().into(),
             likelihood: model.family(),
             latent_values: LatentForm::of(model),
+            sparse: match model {
+                GpModel::Sparse(SparseGp { form, rows, class_shares, .. }) => {
+                    Some(SparseHeader { form: *form, rows: *rows, class_shares: class_shares.clone() })
+                }
+                _ => None,
+            },
             noise_kernel: details.noise_kernel.as_ref().map(ToString::to_string),
             class_names: details.class_names.clone(),
             method: details.method.clone(),
@@ -150,6 +167,7 @@ impl FittedModel {
         let (count, dim) = (self.posterior.count(), self.posterior.draws().dim());
         let x = bytes(&mut (0..n).flat_map(|i| (0..d).map(move |c| (i, c))).map(|(i, c)| model.x()[(i, c)]));
         let (targets, exposures) = observations(model);
+        let known = targets.len();
         let y = bytes(&mut targets.into_iter());
         let exposure = bytes(&mut exposures.into_iter());
         let particles = bytes(&mut self.posterior.draws().values().iter().copied());
@@ -159,8 +177,8 @@ impl FittedModel {
             .and_then(|x| {
                 let tensors = [
                     ("x", x),
-                    ("y", view(vec![n], &y)?),
-                    ("exposure", view(vec![n], &exposure)?),
+                    ("y", view(vec![known], &y)?),
+                    ("exposure", view(vec![known], &exposure)?),
                     ("particles", view(vec![count, dim], &particles)?),
                     ("weights", view(vec![count], &weights)?),
                 ];
@@ -216,7 +234,8 @@ fn rebuild(header: Header, tensors: &SafeTensors<'_>) -> Result<FittedModel> {
     };
     let scaling = header.standardisation.clone();
     let lengths = [header.input_names.len(), scaling.input_shift.len(), scaling.input_scale.len()];
-    if y.len() != n || weights.len() != count || lengths != [d; 3] {
+    let known = if header.sparse.is_some() { 0 } else { n };
+    if y.len() != known || weights.len() != count || lengths != [d; 3] {
         return Err(damaged("sizes of its parts disagree".into()));
     }
     if !scaling.is_valid() || x.iter().chain(&y).any(|v| !v.is_finite()) {
@@ -228,6 +247,7 @@ fn rebuild(header: Header, tensors: &SafeTensors<'_>) -> Result<FittedModel> {
     let kernel: KernelExpression = header.kernel.parse().map_err(Error::Expression)?;
     let inputs = InputColumns {
         names: header.input_names.clone(),
+        shifts: scaling.input_shift.clone(),
         scales: scaling.input_scale.clone(),
         groups: header.input_groups.clone(),
     };
@@ -239,6 +259,19 @@ fn rebuild(header: Header, tensors: &SafeTensors<'_>) -> Result<FittedModel> {
         ("exact", None) if header.likelihood == Family::Gaussian => {
             GpModel::Exact(Exact::new(x.as_ref(), &y, process.kernel, process.mean)?)
         }
+        ("sparse" | "svgp" | "sparse-latent", None) => {
+            let Some(SparseHeader { form, rows, class_shares }) = header.sparse else {
+                return Err(damaged("it does not say what becomes of its inducing values".into()));
+            };
+            let processes = processes(process, noise_kernel.as_ref(), &inputs)?;
+            let likelihood = likelihood(header.likelihood, header.class_names.as_deref())?;
+            let model = SparseModel::new(x.as_ref(), likelihood, processes)?;
+            let gp = GpModel::Sparse(SparseGp { model, form, rows, class_shares });
+            if gp.name() != header.model || (header.model == "sparse" && gp.family() != Family::Gaussian) {
+                return Err(damaged("its kind is not that of its inducing values".into()));
+            }
+            gp
+        }
         ("latent", Some(form)) => {
             let (_, exposure) = tensor(tensors, "exposure")?;
             if exposure.len() != n {
@@ -246,16 +279,8 @@ fn rebuild(header: Header, tensors: &SafeTensors<'_>) -> Result<FittedModel> {
             }
             let observations =
                 y.iter().zip(exposure).map(|(y, exposure)| Observation { y: *y, exposure }).collect();
-            let mut processes = vec![process];
-            if let Some(expression) = &noise_kernel {
-                processes.push(Process { kernel: expression.resolve(&inputs)?, mean: Mean::Constant });
-            }
-            let likelihood = header.likelihood.build(header.class_names.as_ref().map_or(2, Vec::len))?;
-            let classes = header.class_names.as_ref().map(Vec::len);
-            let takes_two = matches!(header.likelihood, Family::Bernoulli | Family::Probit);
-            if classes.is_some() != header.likelihood.has_classes() || (takes_two && classes != Some(2)) {
-                return Err(damaged("its classes are not those of its likelihood".into()));
-            }
+            let processes = processes(process, noise_kernel.as_ref(), &inputs)?;
+            let likelihood = likelihood(header.likelihood, header.class_names.as_deref())?;
             let takes_expectation = likelihood.latents() == 1 && likelihood.is_log_concave();
             if matches!(form, LatentForm::Gaussian(Approximation::Expectation)) && !takes_expectation {
                 return Err(damaged("its likelihood has no expectation propagation".into()));
@@ -296,11 +321,35 @@ fn rebuild(header: Header, tensors: &SafeTensors<'_>) -> Result<FittedModel> {
     FittedModel::new(model, Posterior::weighted(draws, weights)?, details)
 }
 
-/// Targets and exposures, N each, on the model's scale.
+/// The processes of latent functions: a second one where the noise has its own.
+fn processes(
+    first: Process,
+    noise_kernel: Option<&KernelExpression>,
+    inputs: &InputColumns,
+) -> Result<Vec<Process>> {
+    let mut processes = vec![first];
+    if let Some(expression) = noise_kernel {
+        processes.push(Process { kernel: expression.resolve(inputs)?, mean: Mean::Constant });
+    }
+    Ok(processes)
+}
+
+/// The likelihood, whose classes must be as many as it takes.
+fn likelihood(family: Family, class_names: Option<&[String]>) -> Result<Arc<dyn Likelihood>> {
+    let classes = class_names.map(<[String]>::len);
+    let takes_two = matches!(family, Family::Bernoulli | Family::Probit);
+    if classes.is_some() != family.has_classes() || (takes_two && classes != Some(2)) {
+        return Err(damaged("its classes are not those of its likelihood".into()));
+    }
+    family.build(classes.unwrap_or(2))
+}
+
+/// Targets and exposures, N each, on the model's scale; none for sparse models, which need no rows.
 fn observations(model: &GpModel) -> (Vec<f64>, Vec<f64>) {
     match model {
         GpModel::Exact(model) => (model.y().to_vec(), vec![1.0; model.y().len()]),
         GpModel::Latent(model, _) => model.observations().iter().map(|at| (at.y, at.exposure)).unzip(),
+        GpModel::Sparse(_) => (Vec::new(), Vec::new()),
     }
 }
 

@@ -116,9 +116,10 @@ impl FittedModel {
     /// # Errors
     /// As [`Predictor::predict`].
     pub fn predict_y(&self, x: MatRef<'_, f64>, exposures: Option<&[f64]>) -> Result<Predictions> {
-        Ok(match &self.model {
-            GpModel::Exact(_) => Predictions::Mixtures(self.predict(x, PredictionKind::Observed)?),
-            GpModel::Latent(..) => Predictions::Observed(self.predict_observed(x, exposures)?),
+        Ok(if self.model.predicts_mixtures() {
+            Predictions::Mixtures(self.predict(x, PredictionKind::Observed)?)
+        } else {
+            Predictions::Observed(self.predict_observed(x, exposures)?)
         })
     }
 

@@ -50,21 +50,32 @@ impl<'a> Predictor<'a> {
     /// [`Error::Invalid`] where observations of a latent model are asked for, which are no Gaussians: see
     /// [`Predictor::predict_observed`].
     pub fn predict(&self, x: MatRef<'_, f64>, kind: PredictionKind) -> Result<MixtureTable> {
-        let model = match (self.model, kind) {
-            (GpModel::Exact(model), _) => model,
-            (GpModel::Latent(..), PredictionKind::Latent) => {
-                return Ok(self.predict_observed(x, &vec![1.0; x.nrows()])?.latent(0));
-            }
-            (GpModel::Latent(..), PredictionKind::Observed) => return Err(no_mixture()),
-        };
+        if !self.model.predicts_mixtures() {
+            return match kind {
+                PredictionKind::Latent => Ok(self.predict_observed(x, &vec![1.0; x.nrows()])?.latent(0)),
+                PredictionKind::Observed => Err(no_mixture()),
+            };
+        }
         let table = Mutex::new(MixtureTable::zeros(x.nrows(), self.posterior.weights().to_vec()));
-        let noise = self.for_each_exact(model, |j, conditioned| {
-            let p = conditioned.predict_f(x, CovarianceForm::Diagonal)?;
+        let set = |j: usize, mean: &[f64], variance: &[f64]| {
             if let Ok(mut table) = table.lock() {
-                table.set_component(j, &p.mean, &p.variance);
+                table.set_component(j, mean, variance);
             }
-            Ok(conditioned.noise_variance())
-        })?;
+        };
+        let noise = match self.model {
+            GpModel::Exact(model) => self.for_each_exact(model, |j, conditioned| {
+                let p = conditioned.predict_f(x, CovarianceForm::Diagonal)?;
+                set(j, &p.mean, &p.variance);
+                Ok(conditioned.noise_variance())
+            })?,
+            GpModel::Sparse(gp) => self.for_each(|j, par| {
+                let conditioned = gp.model.condition(self.posterior.draws().point(j), par)?;
+                let p = conditioned.predict_f(x)?;
+                set(j, &p.mean, &p.covariance);
+                Ok(gp.model.likelihood_parameters(conditioned.theta())[0])
+            })?,
+            GpModel::Latent(..) => return Err(no_mixture()),
+        };
         let table = table.into_inner().map_err(|_| thread_failed())?;
         let table = match kind {
             PredictionKind::Latent => table,
@@ -82,20 +93,31 @@ impl<'a> Predictor<'a> {
     /// # Errors
     /// As [`Predictor::predict`]; [`Error::Invalid`] for exact regression, whose observations are Gaussian mixtures.
     pub fn predict_observed(&self, x: MatRef<'_, f64>, exposures: &[f64]) -> Result<ObservedTable> {
-        let GpModel::Latent(model, values) = self.model else {
+        let Some(likelihood) = self.model.likelihood() else {
             return Err(Error::Invalid("exact regression predicts Gaussian mixtures".into()));
         };
         if exposures.len() != x.nrows() {
             return Err(Error::Shape { what: "exposures", expected: x.nrows(), found: exposures.len() });
         }
         let count = self.posterior.count();
-        let theta = |j: usize| self.posterior.theta(model.layout(), j);
-        let phis = (0..count).map(|j| model.likelihood_parameters(&theta(j)).to_vec()).collect();
-        let (likelihood, weights) = (model.likelihood().clone(), self.posterior.weights().to_vec());
+        let theta = |j: usize| self.posterior.theta(self.model.layout(), j);
+        let phi = |theta: &[f64]| match self.model {
+            GpModel::Exact(_) => Vec::new(),
+            GpModel::Latent(model, _) => model.likelihood_parameters(theta).to_vec(),
+            GpModel::Sparse(gp) => gp.model.likelihood_parameters(theta).to_vec(),
+        };
+        let phis = (0..count).map(|j| phi(&theta(j))).collect();
+        let (likelihood, weights) = (likelihood.clone(), self.posterior.weights().to_vec());
         let table = Mutex::new(ObservedTable::new(likelihood, weights, phis, exposures.to_vec()));
         let done = self.for_each(|j, par| {
             let draw = self.posterior.draws().point(j);
-            let p = condition_latent(model, *values, draw, par)?.predict_f(x)?;
+            let p = match self.model {
+                GpModel::Exact(_) => return Err(no_mixture()),
+                GpModel::Latent(model, values) => {
+                    condition_latent(model, *values, draw, par)?.predict_f(x)?
+                }
+                GpModel::Sparse(gp) => gp.model.condition(draw, par)?.predict_f(x)?,
+            };
             if let Ok(mut table) = table.lock() {
                 table.set_component(j, &p.mean, &p.covariance);
             }
@@ -112,7 +134,10 @@ impl<'a> Predictor<'a> {
     /// As [`Predictor::predict`].
     pub fn predict_full(&self, x: MatRef<'_, f64>, kind: PredictionKind) -> Result<(Vec<f64>, Mat<f64>)> {
         let rows = x.nrows();
-        let GpModel::Exact(model) = self.model else { return Err(no_mixture()) };
+        let GpModel::Exact(model) = self.model else {
+            let problem = "full covariances are those of exact regression";
+            return Err(Error::Invalid(problem.into()));
+        };
         let parts = self.for_each_exact(model, |_, conditioned| {
             let p = conditioned.predict_f(x, CovarianceForm::Full)?;
             Ok((p.mean, p.covariance.unwrap_or_else(|| Mat::zeros(rows, rows)), conditioned.noise_variance()))

@@ -2,7 +2,6 @@
 
 use super::{ClassMetrics, ClassTable, FittedModel, Metrics, Predictions};
 use crate::Result;
-use crate::model::GpModel;
 use serde::Serialize;
 
 /// Seed of the bootstrap behind the standard error of a calibration error.
@@ -46,14 +45,7 @@ impl FittedModel {
     /// Shares of the classes among the training rows.
     pub fn class_frequencies(&self, classes: usize) -> Vec<f64> {
         let mut shares = vec![0.0; classes];
-        if let GpModel::Latent(model, _) = &self.model {
-            let share = 1.0 / model.rows() as f64;
-            for at in model.observations() {
-                if let Some(s) = shares.get_mut(at.y as usize) {
-                    *s += share;
-                }
-            }
-        }
+        self.model.class_shares(&mut shares);
         shares
     }
 }
