@@ -1,9 +1,11 @@
 //! What the command line looks like.
 
 use crate::fit::{FitOptions, ModelChoice};
+use crate::inducing::Selection;
 use crate::kernel::KernelExpression;
 use crate::likelihood::{Approximation, Family};
 use crate::mean::Mean;
+use crate::model::CollapsedForm;
 use crate::parameter::Prior;
 use crate::playground::{KernelChoice, MoverChoice, StartChoice};
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
@@ -62,7 +64,8 @@ pub(crate) struct ModelArguments {
     /// Column with the number of trials of each row (binomial).
     #[arg(long, value_name = "COL", conflicts_with = "exposure")]
     pub trials: Option<String>,
-    /// Gaussian that stands for the latent values of a latent model; the likelihood's own choice where absent.
+    /// Gaussian that stands for the latent values of a latent model (the likelihood's own choice where absent), or what
+    /// stands for the evidence of --model sparse (vfe where absent).
     #[arg(long, value_enum)]
     pub approximation: Option<ApproximationArgument>,
     /// Kernel of the noise's logarithm (heteroscedastic); as --kernel where absent.
@@ -71,6 +74,16 @@ pub(crate) struct ModelArguments {
     /// Model; `auto` chooses by likelihood and size.
     #[arg(long, value_enum, default_value = "auto")]
     pub model: ModelArgument,
+    /// Inducing points of a sparse model [default: 500].
+    #[arg(long, value_name = "M", value_parser = clap::value_parser!(u32).range(1..=5000))]
+    pub inducing: Option<u32>,
+    /// How inducing points are chosen: greedy (largest conditional variance), k-means, the best of these two, or random
+    /// [default: best].
+    #[arg(long, value_name = "HOW", value_parser = parse_named::<Selection>)]
+    pub selection: Option<Selection>,
+    /// Table of inducing points, with the input columns, instead of those that would be chosen.
+    #[arg(long, value_name = "TABLE", conflicts_with_all = ["inducing", "selection"])]
+    pub inducing_points: Option<PathBuf>,
     /// Kernel expression, such as "matern32(lon,lat) * matern12(t) + white"; `rbf` over all inputs where absent.
     #[arg(long, value_name = "EXPR", value_parser = parse_kernel)]
     pub kernel: Option<KernelExpression>,
@@ -151,6 +164,29 @@ pub(crate) struct FitArguments {
     /// Random starts besides the given one.
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u16).range(0..=1000))]
     pub restarts: Option<u16>,
+    /// Rows of a minibatch (svgp, sparse-latent) [default: 256].
+    #[arg(long, value_name = "B", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub batch: Option<u32>,
+    /// Most minibatches of the search for the mode (svgp, sparse-latent) [default: 3000].
+    #[arg(long, value_name = "T", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    pub warm_up: Option<u32>,
+    /// Whether the inducing points climb with the parameters (sparse, svgp, sparse-latent) [default: yes in minibatches, unless
+    /// they are given; no in sparse].
+    #[arg(long, value_name = "YES|NO", value_parser = parse_yes)]
+    pub optimise_inducing: Option<bool>,
+    /// Where a minibatched fit (svgp, sparse-latent) writes its state, to be resumed if it is stopped.
+    #[arg(long, value_name = "FILE")]
+    pub checkpoint: Option<PathBuf>,
+    /// Minibatches between two checkpoints.
+    #[arg(long, value_name = "K", default_value_t = 100, requires = "checkpoint",
+        value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    pub checkpoint_every: u32,
+    /// Go on from the checkpoint, where there is one.
+    #[arg(long, requires = "checkpoint")]
+    pub resume: bool,
+    /// Leave the rows of a Parquet TABLE in their file and read them in minibatches, so that it may be larger than memory.
+    #[arg(long, conflicts_with_all = ["holdout", "train_rows"])]
+    pub stream: bool,
     /// Table of test rows.
     #[arg(long, value_name = "TABLE")]
     pub test: Option<PathBuf>,
@@ -311,7 +347,7 @@ pub(crate) enum LikelihoodArgument {
     Named(Family),
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ApproximationArgument {
     /// At the mode, with the curvature there.
     Laplace,
@@ -319,9 +355,13 @@ pub(crate) enum ApproximationArgument {
     Variational,
     /// By expectation propagation: one latent function and a log-concave likelihood.
     Expectation,
+    /// Of --model sparse: the variational bound (Titsias 2009).
+    Vfe,
+    /// Of --model sparse: the fully independent training conditional (Snelson & Ghahramani 2006).
+    Fitc,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ModelArgument {
     /// By likelihood and size.
     Auto,
@@ -329,6 +369,12 @@ pub(crate) enum ModelArgument {
     Exact,
     /// Latent functions behind any likelihood.
     Latent,
+    /// Inducing points integrated out, from all rows at a time: Gaussian noise.
+    Sparse,
+    /// Inducing points with values of their own, from minibatches: any likelihood, as published.
+    SparseLatent,
+    /// Inducing points with a Gaussian for their values, from minibatches: any likelihood.
+    Svgp,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -383,12 +429,22 @@ impl ModelArguments {
                 ModelArgument::Auto => ModelChoice::Auto,
                 ModelArgument::Exact => ModelChoice::Exact,
                 ModelArgument::Latent => ModelChoice::Latent,
+                ModelArgument::Sparse => ModelChoice::Sparse,
+                ModelArgument::SparseLatent => ModelChoice::SparseLatent,
+                ModelArgument::Svgp => ModelChoice::Svgp,
             },
-            approximation: self.approximation.map(|approximation| match approximation {
-                ApproximationArgument::Laplace => Approximation::Laplace,
-                ApproximationArgument::Variational => Approximation::Variational,
-                ApproximationArgument::Expectation => Approximation::Expectation,
+            approximation: self.approximation.and_then(|approximation| match approximation {
+                ApproximationArgument::Laplace => Some(Approximation::Laplace),
+                ApproximationArgument::Variational => Some(Approximation::Variational),
+                ApproximationArgument::Expectation => Some(Approximation::Expectation),
+                ApproximationArgument::Vfe | ApproximationArgument::Fitc => None,
             }),
+            collapsed: match self.approximation {
+                Some(ApproximationArgument::Fitc) => CollapsedForm::Fitc,
+                _ => CollapsedForm::Vfe,
+            },
+            inducing: self.inducing.map(|m| m as usize),
+            selection: self.selection.unwrap_or_default(),
             noise_kernel: self.noise_kernel.clone(),
             kernel: self.kernel.clone(),
             mean: match self.mean {
@@ -436,6 +492,14 @@ fn parse_prior(text: &str) -> Result<(String, Option<Prior>), String> {
         return Ok((path, None));
     }
     Ok((path, Some(value.parse().map_err(|e: crate::parameter::PriorError| e.to_string())?)))
+}
+
+fn parse_yes(text: &str) -> Result<bool, String> {
+    match text {
+        "yes" | "true" => Ok(true),
+        "no" | "false" => Ok(false),
+        _ => Err(format!("`{text}` is neither yes nor no")),
+    }
 }
 
 fn parse_fraction(text: &str) -> Result<f64, String> {

@@ -1,11 +1,14 @@
 //! `steingp density`: value and score at given parameter values, and how long they take.
 
+mod sparse;
+mod values;
+
 use super::arguments::DensityArguments;
-use super::data::{Data, tell};
+use super::data::{Data, inducing_points, tell};
 use super::output::{json, number, say, table, use_threads};
 use super::{Failure, Outcome};
 use crate::density::LogDensity;
-use crate::fit::{FitOptions, build, build_latent};
+use crate::fit::{FitOptions, ModelChoice, build, build_latent};
 use crate::likelihood::Approximation;
 use crate::linalg::in_parallel;
 use crate::model::{Criterion, Joint, Marginal, Model, Target};
@@ -14,8 +17,8 @@ use crate::table::Split;
 use faer::Par;
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::time::Instant;
+use values::Values;
 
 #[derive(Serialize)]
 struct Density {
@@ -36,13 +39,16 @@ struct Density {
     /// Slope of log marginal likelihood, prior and Jacobian in θ, where latents are integrated out.
     #[serde(skip_serializing_if = "Option::is_none")]
     marginal_score: Option<BTreeMap<String, f64>>,
+    /// What belongs to sparse models only.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    sparse: Option<sparse::Details>,
     seconds_per_evaluation: f64,
     max_jitter: f64,
 }
 
 pub(super) fn run(arguments: &DensityArguments) -> Outcome {
     use_threads(arguments.model.threads)?;
-    let values = read_values(arguments)?;
+    let values = Values::read(arguments)?;
     let split = arguments.model.train_rows.clone().map_or(Split::All, Split::TrainRows);
     let data = Data::read(&arguments.model, &split)?;
     tell(&data.notices, arguments.model.quiet);
@@ -50,9 +56,18 @@ pub(super) fn run(arguments: &DensityArguments) -> Outcome {
     options.likelihood = data.family;
     options.input_groups = data.groups();
     options.check().map_err(|e| Failure::Usage(e.to_string()))?;
-    if !options.is_exact() {
-        return latent(arguments, &data, &options, &values);
+    if let Some(path) = &arguments.model.inducing_points {
+        options.inducing_points = Some(inducing_points(path, &data.encoding)?);
     }
+    let classes = data.train.class_names.as_ref().map_or(2, Vec::len);
+    match options.choose(data.train.rows(), data.family.build(classes)?.latents()) {
+        ModelChoice::Exact => {}
+        ModelChoice::Auto | ModelChoice::Latent => {
+            return latent(arguments, &data, &options, &values.numbers);
+        }
+        choice => return sparse::density(arguments, &data, &options, choice, values),
+    }
+    let values = values.numbers;
     let (mut model, details) = build(&data.train, &options)?;
     place(model.layout_mut(), &values, arguments)?;
 
@@ -82,6 +97,7 @@ pub(super) fn run(arguments: &DensityArguments) -> Outcome {
             log_density,
             score: paths.zip(score).collect(),
             marginal_score: None,
+            sparse: None,
             seconds_per_evaluation,
             max_jitter: target.max_jitter(),
         },
@@ -148,6 +164,7 @@ fn latent(
             log_density,
             score: layout.free().map(|p| p.path.clone()).zip(score).collect(),
             marginal_score: Some(free.zip(marginal_score).collect()),
+            sparse: None,
             seconds_per_evaluation,
             max_jitter: target.max_jitter(),
         },
@@ -218,34 +235,4 @@ fn tell_density(arguments: &DensityArguments, density: &Density) -> Outcome {
         arguments.repeat,
         table(&["parameter", "score"], &rows)
     ))
-}
-
-/// The values of `--at`: {path: number}, or {path: [numbers]} for `path[0]`, `path[1]`, ….
-fn read_values(arguments: &DensityArguments) -> Outcome<Vec<(String, f64)>> {
-    let name = arguments.at.display();
-    let fail = |problem: &dyn std::fmt::Display| Failure::Data(format!("{name}: {problem}"));
-    let mut text = String::new();
-    if arguments.at.as_os_str() == "-" {
-        std::io::stdin().read_to_string(&mut text).map_err(|e| fail(&e))?;
-    } else {
-        text = std::fs::read_to_string(&arguments.at).map_err(|e| fail(&e))?;
-    }
-    let values: BTreeMap<String, serde_json::Value> = serde_json::from_str(&text).map_err(|e| {
-        fail(&format!("expected an object of numbers like {{\"kernel.variance\": 1.5}}: {e}"))
-    })?;
-    let mut flat = Vec::new();
-    for (path, value) in values {
-        let number = |v: &serde_json::Value| {
-            v.as_f64().ok_or_else(|| fail(&format!("`{path}` is not a number, nor a list of numbers")))
-        };
-        match value.as_array() {
-            Some(list) => {
-                for (i, v) in list.iter().enumerate() {
-                    flat.push((format!("{path}[{i}]"), number(v)?));
-                }
-            }
-            None => flat.push((path.clone(), number(&value)?)),
-        }
-    }
-    Ok(flat)
 }

@@ -1,12 +1,13 @@
 //! `steingp fit`.
 
 use super::arguments::FitArguments;
-use super::data::{Data, file_name, tell};
+use super::data::{Data, Streamed, file_name, inducing_points, tell};
 use super::output::{self, counted, number, say, table, use_threads};
 use super::progress::Progress;
 use super::{Failure, Outcome};
-use crate::fit::{CorrectionSummary, Fit, fit};
+use crate::fit::{CorrectionSummary, Fit, build_sparse, fit, fit_rows};
 use crate::inference::{ChainDiagnostics, Elbo, ModeSummary, PolishSummary};
+use crate::model::GpModel;
 use crate::posterior::{ClassMetrics, Metrics, ParameterSummary, Predictions, Scores};
 use crate::report::{self, FitContext};
 use crate::stein::SteinDiagnostics;
@@ -18,6 +19,9 @@ use std::time::Instant;
 struct Summary {
     rows: Rows,
     model: &'static str,
+    /// Number of inducing points of a sparse model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    inducing: Option<usize>,
     likelihood: &'static str,
     /// Names of the classes, where the target has classes.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -85,10 +89,14 @@ enum Stein {
 }
 
 impl Stein {
-    fn new(found: Option<&SteinDiagnostics>) -> Self {
-        match found {
+    fn new(fitted: &Fit) -> Self {
+        match &fitted.diagnostics {
             Some(found) => Self::Particles(Box::new(found.clone())),
-            None => Self::None { stein_ratio: None, ksd: None, mean_score_z: None },
+            // What minibatches said last, where particles moved on them.
+            None => {
+                let ratio = fitted.trace.last().map(|report| report.stein_ratio).filter(|r| r.is_finite());
+                Self::None { stein_ratio: ratio, ksd: None, mean_score_z: None }
+            }
         }
     }
 }
@@ -128,7 +136,12 @@ pub(super) fn run(arguments: &FitArguments) -> Outcome {
         (.., Some(path)) => Split::TrainRows(path.clone()),
         _ => Split::All,
     };
-    let data = Data::read(&arguments.model, &split)?;
+    let (data, streamed) = if arguments.stream {
+        let (data, streamed) = Data::stream(&arguments.model, &split)?;
+        (data, Some(streamed))
+    } else {
+        (Data::read(&arguments.model, &split)?, None)
+    };
     tell(&data.notices, arguments.model.quiet);
     let load = clock.elapsed().as_secs_f64();
 
@@ -139,7 +152,17 @@ pub(super) fn run(arguments: &FitArguments) -> Outcome {
     options.input_groups = data.groups();
     options.check().map_err(|e| Failure::Usage(e.to_string()))?;
     options.interrupt = Some(progress.flag());
-    let fitted = fit(&data.train, &options, &mut progress);
+    if let Some(path) = &arguments.model.inducing_points {
+        options.inducing_points = Some(inducing_points(path, &data.encoding)?);
+    }
+    let fitted = match streamed {
+        None => fit(&data.train, &options, &mut progress),
+        Some(Streamed { mut rows, scale }) => {
+            let file = std::fs::metadata(&arguments.model.table).map_or(0, |m| m.len());
+            build_sparse(&data.train, &options, Some(scale))
+                .and_then(|problem| fit_rows(problem, &mut rows, file, &options, &mut progress))
+        }
+    };
     progress.finish();
     let mut fitted = fitted?;
     let encoding =
@@ -187,10 +210,13 @@ pub(super) fn run(arguments: &FitArguments) -> Outcome {
 
 /// Files that cannot be written, or that would overwrite one another, are better known before hours of work.
 fn check_outputs(arguments: &FitArguments) -> Outcome {
-    let outputs: Vec<_> = [&arguments.out, &arguments.report].into_iter().flatten().collect();
-    let inputs = [Some(&arguments.model.table), arguments.test.as_ref(), arguments.model.train_rows.as_ref()];
+    let outputs: Vec<_> =
+        [&arguments.out, &arguments.report, &arguments.checkpoint].into_iter().flatten().collect();
+    let model = &arguments.model;
+    let given = [&arguments.test, &model.train_rows, &model.inducing_points].map(Option::as_ref);
+    let inputs = [Some(&model.table)].into_iter().chain(given);
     for (place, path) in outputs.iter().enumerate() {
-        let others = inputs.iter().flatten().copied().chain(outputs[..place].iter().copied());
+        let others = inputs.clone().flatten().chain(outputs[..place].iter().copied());
         let same = |other: &&std::path::PathBuf| {
             *other == *path || other.canonicalize().is_ok_and(|o| path.canonicalize().is_ok_and(|p| o == p))
         };
@@ -223,8 +249,15 @@ fn score(fitted: &Fit, data: &Data) -> Outcome<(Option<Predictions>, Option<Scor
 fn summarise(fitted: &Fit, data: &Data, test: Option<Scores>, seconds: Seconds) -> Summary {
     let details = fitted.model.details();
     Summary {
-        rows: Rows { train: data.train.rows(), test: data.test.as_ref().map_or(0, |test| test.y.len()) },
+        rows: Rows {
+            train: fitted.model.model().rows(),
+            test: data.test.as_ref().map_or(0, |test| test.y.len()),
+        },
         model: fitted.model.model().name(),
+        inducing: match fitted.model.model() {
+            GpModel::Sparse(gp) => Some(gp.model.size()),
+            _ => None,
+        },
         likelihood: fitted.model.model().family().name(),
         classes: details.class_names.clone(),
         method: details.method.clone(),
@@ -239,7 +272,7 @@ fn summarise(fitted: &Fit, data: &Data, test: Option<Scores>, seconds: Seconds) 
         seconds,
         test,
         diagnostics: Diagnostics {
-            stein: Stein::new(fitted.diagnostics.as_ref()),
+            stein: Stein::new(fitted),
             mode_summaries: fitted.modes.clone(),
             polish: fitted.polish,
             correction: fitted.correction.clone(),
@@ -268,7 +301,10 @@ fn text(summary: &Summary, fitted: &Fit) -> String {
             _ => format!("{} of ", summary.likelihood),
         },
         summary.kernel,
-        summary.model,
+        match summary.inducing {
+            Some(count) => format!("{} with {}", summary.model, counted(count, "inducing point")),
+            None => summary.model.to_owned(),
+        },
         summary.method,
         counted(summary.rows.train, "training row"),
         counted(summary.rows.test, "test row"),

@@ -5,7 +5,6 @@ use super::data::check_support;
 use super::fit::scores_table;
 use super::output::{json, say, use_threads};
 use super::{Failure, Outcome};
-use crate::model::GpModel;
 use crate::posterior::{
     FittedModel, MixtureTable, ObservedTable, PredictionKind, Predictions, most_probable, quantile_columns,
 };
@@ -216,8 +215,8 @@ pub(super) fn score(arguments: &ScoreArguments) -> Outcome {
     let fitted = FittedModel::load(&arguments.model)?;
     let rows = encode(&fitted, &arguments.model, &arguments.table, TargetUse::Required, arguments.missing)?;
     let y = rows.y.clone().unwrap_or_default();
-    if let GpModel::Latent(model, _) = fitted.model() {
-        check_support(model.likelihood().as_ref(), &rows, &arguments.table, &fitted.details().target_name)?;
+    if let Some(likelihood) = fitted.model().likelihood() {
+        check_support(likelihood.as_ref(), &rows, &arguments.table, &fitted.details().target_name)?;
     }
     let predictions = fitted.predict_y(rows.x.as_ref(), rows.exposure.as_deref())?;
     let Some(scores) = fitted.score(&predictions, &y)? else {
