@@ -43,6 +43,35 @@ pub(super) struct Frame<'c, 'b> {
 
 const GAP: f64 = 7.0;
 
+/// Where a figure of some size has room for its plotting region, in px, and the ticks that fit there.
+struct Place {
+    left: f64,
+    right: f64,
+    top: f64,
+    bottom: f64,
+    x_ticks: Ticks,
+    y_ticks: Ticks,
+}
+
+impl Place {
+    fn new(size: (f64, f64), top: f64, x: Axis<'_>, y: Axis<'_>) -> Self {
+        let line = FONT_SIZE * LINE;
+        let upper = if y.name.is_empty() { top + 4.0 } else { top + line + 9.0 };
+        let below = if x.ticks { TICK_SIZE * 1.4 + GAP } else { 2.0 };
+        let lines = if x.name.is_empty() { 0.0 } else { x.lines as f64 };
+        let bottom = size.1 - MARGIN - below - lines * line;
+        let y_ticks = vertical_ticks(y, bottom - upper);
+        let labels = if y.ticks { y_ticks.label_width(TICK_SIZE) + GAP } else { 0.0 };
+        // Labels at the ends of the horizontal axis stick out by half their width at most.
+        let guess = horizontal_ticks(x, size.0 - labels - 2.0 * MARGIN);
+        let overhang = if x.ticks { guess.label_width(TICK_SIZE) / 2.0 } else { 0.0 };
+        let left = MARGIN + labels.max(overhang);
+        let right = size.0 - MARGIN - overhang.max(4.0);
+        let x_ticks = horizontal_ticks(x, right - left);
+        Self { left, right, top: upper, bottom, x_ticks, y_ticks }
+    }
+}
+
 impl<'c, 'b> Frame<'c, 'b> {
     /// Draws axes, ticks and grid into a figure of that size, below `top`. The name of the vertical axis stands
     /// upright above its upper end, where long names have room.
@@ -53,23 +82,23 @@ impl<'c, 'b> Frame<'c, 'b> {
         x: Axis<'_>,
         y: Axis<'_>,
     ) -> Result<Self> {
-        let line = FONT_SIZE * LINE;
-        let plot_top = if y.name.is_empty() { top + 4.0 } else { top + line + 9.0 };
-        let below = if x.ticks { TICK_SIZE * 1.4 + GAP } else { 2.0 };
-        let lines = if x.name.is_empty() { 0.0 } else { x.lines as f64 };
-        let bottom = size.1 - MARGIN - below - lines * line;
-        let y_ticks = vertical_ticks(y, bottom - plot_top);
-        let labels = if y.ticks { y_ticks.label_width(TICK_SIZE) + GAP } else { 0.0 };
-        // Labels at the ends of the horizontal axis stick out by half their width at most.
-        let guess = horizontal_ticks(x, size.0 - labels - 2.0 * MARGIN);
-        let overhang = if x.ticks { guess.label_width(TICK_SIZE) / 2.0 } else { 0.0 };
-        let left = MARGIN + labels.max(overhang);
-        let right = size.0 - MARGIN - overhang.max(4.0);
-        let x_ticks = horizontal_ticks(x, right - left);
+        let Place { left, right, top: plot_top, bottom, x_ticks, y_ticks } = Place::new(size, top, x, y);
         let frame = Self { canvas, x: x.scale, y: y.scale, left, right, top: plot_top, bottom };
         frame.grid(x, &x_ticks, y, &y_ticks)?;
         frame.names(size, top, x, &x_ticks, y, &y_ticks)?;
         Ok(frame)
+    }
+
+    /// The size of a figure whose region has these sides (px).
+    pub fn size_around(region: (f64, f64), top: f64, x: Axis<'_>, y: Axis<'_>) -> (f64, f64) {
+        // Margins depend on labels only, and these on the sides of the region: a second look settles both.
+        let mut size = (region.0 + 60.0, region.1 + top + 60.0);
+        for _ in 0..2 {
+            let place = Place::new(size, top, x, y);
+            size.0 += region.0 - (place.right - place.left);
+            size.1 += region.1 - (place.bottom - place.top);
+        }
+        size
     }
 
     fn grid(&self, x: Axis<'_>, x_ticks: &Ticks, y: Axis<'_>, y_ticks: &Ticks) -> Result<()> {

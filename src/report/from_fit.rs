@@ -14,7 +14,8 @@ use crate::fit::Fit;
 use crate::likelihood::Family;
 use crate::parameter::{Parameter, Prior};
 use crate::posterior::{
-    Metrics, PredictionKind, Predictions, Scores, probability_integral_transform, quantile_columns,
+    FittedModel, Metrics, PredictionKind, Predictions, Scores, probability_integral_transform,
+    quantile_columns,
 };
 use faer::{Mat, MatRef};
 
@@ -75,7 +76,7 @@ pub fn from_fit(context: &FitContext<'_>) -> Result<Report> {
             .as_ref()
             .map(|d| from_diagnostics(d, context.fit.model.posterior().count())),
         parameters: parameter_rows(context),
-        particles: particles(context),
+        particles: parameter_particles(&context.fit.model),
         trace: trace(context.fit),
         observed: numbers.then(|| observed(context, rows, y, predictions)),
         calibration: numbers.then(|| calibration(rows, y, predictions)),
@@ -158,9 +159,9 @@ fn column_of(context: &FitContext<'_>, parameter: &Parameter) -> Option<String> 
     context.fit.model.input_of(&parameter.path).map(str::to_owned)
 }
 
-fn particles(context: &FitContext<'_>) -> Vec<ParameterParticles> {
-    let (model, posterior) = (context.fit.model.model(), context.fit.model.posterior());
-    let layout = model.layout();
+/// The draws of each free parameter with its prior, on the model's scale.
+pub fn parameter_particles(fitted: &FittedModel) -> Vec<ParameterParticles> {
+    let (layout, posterior) = (fitted.model().layout(), fitted.posterior());
     let draws: Vec<Vec<f64>> = (0..posterior.count()).map(|j| posterior.theta(layout, j)).collect();
     (layout.free_indices().iter().zip(layout.free()))
         .map(|(&index, p)| {
@@ -175,7 +176,7 @@ fn particles(context: &FitContext<'_>) -> Vec<ParameterParticles> {
             };
             ParameterParticles {
                 path: p.path.clone(),
-                column: column_of(context, p),
+                column: fitted.input_of(&p.path).map(str::to_owned),
                 support,
                 prior: p.prior.map(|prior| prior_curve(prior, support, &values)).unwrap_or_default(),
                 values,

@@ -21,24 +21,35 @@ const MARK: f64 = 22.0;
 const BETWEEN: f64 = 16.0;
 const ROW: f64 = FONT_SIZE * 1.55;
 
-/// Draws the entries from `top` downwards and returns where they end.
-pub(super) fn draw(canvas: &Canvas<'_>, width: f64, top: f64, entries: &[(Mark, String)]) -> Result<f64> {
-    if entries.is_empty() {
-        return Ok(top);
-    }
-    let (mut x, mut y) = (MARGIN, top + ROW * 0.5);
-    for (mark, label) in entries {
+/// Where each entry stands in a figure of that width, from its top, and the text that fits there.
+fn placed(width: f64, entries: &[(Mark, String)]) -> Vec<(f64, f64, String)> {
+    let (mut x, mut y) = (MARGIN, ROW * 0.5);
+    let mut places = Vec::with_capacity(entries.len());
+    for (_, label) in entries {
         let label = text::fit(label, FONT_SIZE, width - MARK - 14.0);
         let needed = MARK + 6.0 + text::width(&label, FONT_SIZE);
         if x > MARGIN && x + needed > width - MARGIN {
             x = MARGIN;
             y += ROW;
         }
-        swatch(canvas, *mark, x, y)?;
-        canvas.text((x + MARK + 6.0, y), &label, FONT_SIZE, TEXT, Anchor::Start)?;
+        places.push((x, y, label));
         x += needed + BETWEEN;
     }
-    Ok(y + ROW * 0.6)
+    places
+}
+
+/// How high the entries stand in a figure of that width.
+pub(super) fn height(width: f64, entries: &[(Mark, String)]) -> f64 {
+    placed(width, entries).last().map_or(0.0, |(_, y, _)| y + ROW * 0.6)
+}
+
+/// Draws the entries from `top` downwards and returns where they end.
+pub(super) fn draw(canvas: &Canvas<'_>, width: f64, top: f64, entries: &[(Mark, String)]) -> Result<f64> {
+    for ((mark, _), (x, y, label)) in entries.iter().zip(placed(width, entries)) {
+        swatch(canvas, *mark, x, top + y)?;
+        canvas.text((x + MARK + 6.0, top + y), &label, FONT_SIZE, TEXT, Anchor::Start)?;
+    }
+    Ok(top + height(width, entries))
 }
 
 fn swatch(canvas: &Canvas<'_>, mark: Mark, x: f64, y: f64) -> Result<()> {

@@ -14,6 +14,9 @@
 //! | [`rootogram`] | counts predicted against counts observed |
 //! | [`effects`] | predicted effect of each input |
 //! | [`fit`] | the fit over the data, for one input |
+//! | [`series`] | predictions along time, of several models |
+//! | [`map`] | a field over longitude and latitude |
+//! | [`estimates`] | a parameter's particles against other methods' values |
 //! | [`stein`] | how particles move in the plane, and what moves them |
 //!
 //! ```
@@ -28,11 +31,14 @@ pub mod calibration;
 pub mod classes;
 pub mod data;
 pub mod effects;
+pub mod estimates;
 pub mod fit;
+pub mod map;
 pub mod observed;
 pub mod page;
 pub mod particles;
 pub mod rootogram;
+pub mod series;
 pub mod stein;
 pub mod style;
 pub mod traces;
@@ -46,10 +52,12 @@ mod from_fit;
 mod legend;
 mod notices;
 mod number;
+mod ramp;
+mod sheet;
 mod table;
 mod text;
 mod trust;
 
-pub use from_fit::{FitContext, from_fit};
+pub use from_fit::{FitContext, from_fit, parameter_particles};
 #[cfg(feature = "cli")]
 pub(crate) use notices::{chains, correction};

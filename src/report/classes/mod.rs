@@ -18,7 +18,6 @@ pub mod roc;
 pub mod surface;
 
 mod marks;
-mod ramp;
 mod scores;
 
 pub use scores::scores;

@@ -1,14 +1,14 @@
 //! Class probabilities over two inputs, and beside them how uncertain they are.
 
 use super::marks;
-use super::ramp::{self, DEVIATION, PROBABILITY, Ramp};
 use super::{Surface, shape};
 use crate::posterior::most_probable;
 use crate::report::axis::{Scale, span};
 use crate::report::canvas::{self, Anchor, Canvas, Point, Stroke};
 use crate::report::frame::{Axis, Frame, thinned};
 use crate::report::number;
-use crate::report::stein::contours::{Grid, simplified};
+use crate::report::ramp::{self, DEVIATION, LEVEL, Ramp};
+use crate::report::sheet::Sheet;
 use crate::report::style::{AXIS, FONT_SIZE, INK, LINE, MARGIN};
 use crate::report::text;
 use crate::{Error, Result};
@@ -16,10 +16,6 @@ use plotters::style::RGBColor;
 
 /// Width and height of each of the two figures.
 const SIZE: (f64, f64) = (460.0, 440.0);
-/// Shades of a figure.
-const SHADES: usize = 20;
-/// Outlines may be off by this many px.
-const TOLERANCE: f64 = 0.2;
 /// More training rows than this are thinned: their marks hide the surface.
 const MOST_MARKS: usize = 400;
 /// A class's name stands where its probability is at least this share of its largest.
@@ -43,7 +39,7 @@ pub fn svgs(surface: &Surface, names: &[String]) -> Result<Vec<String>> {
     };
     let (what, uncertainty) = (about.replacen('p', "P", 1), format!("Standard deviation of the {about}"));
     let scale = Scale::linear([least, 1.0], 0.0);
-    let mut figures = vec![figure(surface, names, &what, &values, scale, PROBABILITY)?];
+    let mut figures = vec![figure(surface, names, &what, &values, scale, LEVEL)?];
     if !surface.deviations.is_empty() {
         let values = shown(surface, names.len(), &surface.deviations);
         let most = span(values.iter().copied()).map_or(0.0, |(_, most)| most);
@@ -121,9 +117,9 @@ fn figure(
         let [x, y] = [&surface.x, &surface.y].map(|g| Scale::linear(g.iter().copied(), 0.0));
         let [x_name, y_name] = &surface.inputs;
         let frame = Frame::draw(canvas, size, top, Axis::new(x_name, x), Axis::new(y_name, y))?;
-        let sheet = Sheet { canvas, frame, surface };
+        let sheet = Sheet { canvas, frame, x: &surface.x, y: &surface.y };
         sheet.shade(values, scale, ramp)?;
-        sheet.boundaries(names.len())?;
+        boundaries(&sheet, surface, names.len())?;
         let inside = |p: &&(f64, f64, usize)| sheet.frame.contains(p.0, p.1);
         let train: Vec<&(f64, f64, usize)> = surface.train.iter().filter(inside).collect();
         let radius = if train.len() > 120 { 2.4 } else { 3.2 };
@@ -134,101 +130,60 @@ fn figure(
             places.push(at);
         }
         if names.len() > 2 {
-            sheet.labels(names, &places)?;
+            labels(&sheet, surface, names, &places)?;
         }
         let (_, right) = x.ends();
         let edges = (sheet.frame.top(), sheet.frame.bottom());
-        ramp::bar(canvas, sheet.frame.x(right), edges, scale, ramp, SHADES)
+        ramp::bar(canvas, sheet.frame.x(right), edges, scale, ramp)
     })
 }
 
-/// A frame over the grid.
-struct Sheet<'s, 'c, 'b> {
-    canvas: &'c Canvas<'b>,
-    frame: Frame<'c, 'b>,
-    surface: &'s Surface,
+/// Where a class becomes the most probable one.
+fn boundaries(sheet: &Sheet<'_, '_, '_>, surface: &Surface, classes: usize) -> Result<()> {
+    // What one of two classes wins the other loses.
+    let winners = if classes == 2 { 1..2 } else { 0..classes };
+    for class in winners {
+        let lead: Vec<f64> = (surface.probabilities.chunks_exact(classes))
+            .map(|row| {
+                let rest = row.iter().enumerate().filter(|(c, _)| *c != class).map(|(_, p)| *p);
+                row[class] - rest.fold(f64::NEG_INFINITY, f64::max)
+            })
+            .collect();
+        for pixels in sheet.contours(&lead, 0.0) {
+            sheet.canvas.line(&pixels, Stroke::solid(WHITE, 3.6).opacity(0.7))?;
+            sheet.canvas.line(&pixels, Stroke::solid(INK, 1.6))?;
+        }
+    }
+    Ok(())
 }
 
-impl Sheet<'_, '_, '_> {
-    /// Nested regions, each a shade darker than the one around it. What is not a number stays blank.
-    fn shade(&self, values: &[f64], scale: Scale, ramp: Ramp) -> Result<()> {
-        let positions: Vec<f64> = values.iter().map(|v| scale.position(*v)).collect();
-        // The lightest shade goes wherever there is a number, as far as the grid's edge.
-        let known: Vec<f64> = positions.iter().map(|p| if p.is_nan() { *p } else { 1.0 }).collect();
-        for k in 0..SHADES {
-            let (values, level) = if k == 0 { (&known, 0.0) } else { (&positions, k as f64 / SHADES as f64) };
-            for outline in self.grid(values).regions(level) {
-                let pixels = self.pixels(&outline);
-                self.canvas.polygon(
-                    &simplified(&pixels, TOLERANCE),
-                    ramp.at(ramp::middle(k, SHADES)),
-                    1.0,
-                )?;
-            }
-        }
-        Ok(())
+/// Each class's name where it is probable and where the name hides the fewest of the marks.
+fn labels(sheet: &Sheet<'_, '_, '_>, surface: &Surface, names: &[String], marks: &[Point]) -> Result<()> {
+    let columns = surface.x.len();
+    let (left, right) = (sheet.frame.x(surface.x[0]), sheet.frame.x(surface.x[columns - 1]));
+    let mut taken: Vec<Label> = Vec::new();
+    for (class, name) in names.iter().enumerate() {
+        let name = text::fit(name, FONT_SIZE, 0.5 * (right - left));
+        let half = (0.5 * text::width(&name, FONT_SIZE) + 4.0, 0.5 * FONT_SIZE * LINE);
+        let rows = surface.probabilities.chunks_exact(names.len()).enumerate();
+        let own: Vec<(usize, f64)> =
+            rows.filter(|(_, row)| most_probable(row).0 == class).map(|(k, row)| (k, row[class])).collect();
+        let most = own.iter().fold(0.0, |most: f64, (_, p)| most.max(*p));
+        let places = own.iter().filter(|(_, p)| *p >= NEARLY * most).map(|(k, p)| {
+            let at = sheet.frame.at(surface.x[k % columns], surface.y[k / columns]);
+            let x = at.0.min(right - half.0 - 2.0).max(left + half.0 + 2.0);
+            let y = at.1.min(sheet.frame.bottom() - half.1 - 2.0).max(sheet.frame.top() + half.1 + 2.0);
+            let label = Label { at: (x, y), half };
+            let names_hidden = taken.iter().filter(|other| label.overlaps(other)).count();
+            let hidden = marks.iter().filter(|mark| label.hides(**mark)).count();
+            (label, names_hidden * marks.len().max(1) + hidden, *p)
+        });
+        let best = places.min_by(|a, b| a.1.cmp(&b.1).then(b.2.total_cmp(&a.2)));
+        let Some((label, _, _)) = best else { continue };
+        label.draw(sheet.canvas, &name)?;
+        taken.push(label);
     }
-
-    /// Where a class becomes the most probable one.
-    fn boundaries(&self, classes: usize) -> Result<()> {
-        // What one of two classes wins the other loses.
-        let winners = if classes == 2 { 1..2 } else { 0..classes };
-        for class in winners {
-            let lead: Vec<f64> = (self.surface.probabilities.chunks_exact(classes))
-                .map(|row| {
-                    let rest = row.iter().enumerate().filter(|(c, _)| *c != class).map(|(_, p)| *p);
-                    row[class] - rest.fold(f64::NEG_INFINITY, f64::max)
-                })
-                .collect();
-            for line in self.grid(&lead).lines(0.0) {
-                let pixels = simplified(&self.pixels(&line), TOLERANCE);
-                self.canvas.line(&pixels, Stroke::solid(WHITE, 3.6).opacity(0.7))?;
-                self.canvas.line(&pixels, Stroke::solid(INK, 1.6))?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Each class's name where it is probable and where the name hides the fewest of the marks.
-    fn labels(&self, names: &[String], marks: &[Point]) -> Result<()> {
-        let columns = self.surface.x.len();
-        let (left, right) = (self.frame.x(self.surface.x[0]), self.frame.x(self.surface.x[columns - 1]));
-        let mut taken: Vec<Label> = Vec::new();
-        for (class, name) in names.iter().enumerate() {
-            let name = text::fit(name, FONT_SIZE, 0.5 * (right - left));
-            let half = (0.5 * text::width(&name, FONT_SIZE) + 4.0, 0.5 * FONT_SIZE * LINE);
-            let rows = self.surface.probabilities.chunks_exact(names.len()).enumerate();
-            let own: Vec<(usize, f64)> = rows
-                .filter(|(_, row)| most_probable(row).0 == class)
-                .map(|(k, row)| (k, row[class]))
-                .collect();
-            let most = own.iter().fold(0.0, |most: f64, (_, p)| most.max(*p));
-            let places = own.iter().filter(|(_, p)| *p >= NEARLY * most).map(|(k, p)| {
-                let at = self.frame.at(self.surface.x[k % columns], self.surface.y[k / columns]);
-                let x = at.0.min(right - half.0 - 2.0).max(left + half.0 + 2.0);
-                let y = at.1.min(self.frame.bottom() - half.1 - 2.0).max(self.frame.top() + half.1 + 2.0);
-                let label = Label { at: (x, y), half };
-                let names_hidden = taken.iter().filter(|other| label.overlaps(other)).count();
-                let hidden = marks.iter().filter(|mark| label.hides(**mark)).count();
-                (label, names_hidden * marks.len().max(1) + hidden, *p)
-            });
-            let best = places.min_by(|a, b| a.1.cmp(&b.1).then(b.2.total_cmp(&a.2)));
-            let Some((label, _, _)) = best else { continue };
-            label.draw(self.canvas, &name)?;
-            taken.push(label);
-        }
-        Ok(())
-    }
-
-    fn grid<'v>(&self, values: &'v [f64]) -> Grid<'v> {
-        Grid { columns: self.surface.x.len(), rows: self.surface.y.len(), values }
-    }
-
-    fn pixels(&self, line: &[Point]) -> Vec<Point> {
-        line.iter()
-            .map(|(i, j)| self.frame.at(between(&self.surface.x, *i), between(&self.surface.y, *j)))
-            .collect()
-    }
+    Ok(())
 }
 
 /// A name on a pale ground.
@@ -256,10 +211,4 @@ impl Label {
     fn hides(&self, mark: Point) -> bool {
         self.overlaps(&Label { at: mark, half: (3.0, 3.0) })
     }
-}
-
-/// The value at a place of the grid, with fractions.
-fn between(grid: &[f64], place: f64) -> f64 {
-    let i = (place as usize).min(grid.len() - 2);
-    grid[i] + (place - i as f64) * (grid[i + 1] - grid[i])
 }

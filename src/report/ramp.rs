@@ -1,18 +1,18 @@
 //! Shades from light to dark, and the bar that explains them.
 
+use super::axis::Scale;
+use super::canvas::{Anchor, Canvas, Stroke};
+use super::style::{AXIS, TEXT, TICK_SIZE};
+use super::text;
 use crate::Result;
-use crate::report::axis::Scale;
-use crate::report::canvas::{Anchor, Canvas, Stroke};
-use crate::report::style::{AXIS, TEXT, TICK_SIZE};
-use crate::report::text;
 use plotters::style::RGBColor;
 
 /// Shades of one hue, evenly spaced and darkening all the way, so that they survive a black-and-white printer.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ramp([RGBColor; 4]);
 
-/// Probabilities: white to [`BLUE`](crate::report::style::BLUE) and on to navy.
-pub(super) const PROBABILITY: Ramp =
+/// Probabilities and quantities: white to [`BLUE`](crate::report::style::BLUE) and on to navy.
+pub(super) const LEVEL: Ramp =
     Ramp([RGBColor(250, 252, 254), RGBColor(158, 200, 225), RGBColor(0, 114, 178), RGBColor(0, 46, 82)]);
 /// Uncertainties: white to [`VERMILLION`](crate::report::style::VERMILLION) and on to brown.
 pub(super) const DEVIATION: Ramp =
@@ -29,7 +29,15 @@ impl Ramp {
         let (a, b) = (self.0[i], self.0[i + 1]);
         RGBColor(between(a.0, b.0), between(a.1, b.1), between(a.2, b.2))
     }
+
+    /// The k-th of [`SHADES`].
+    pub fn shade(self, k: usize) -> RGBColor {
+        self.at((k as f64 + 0.5) / SHADES as f64)
+    }
 }
+
+/// Shades of a figure.
+pub(super) const SHADES: usize = 20;
 
 /// Width of the bar.
 const BAR: f64 = 13.0;
@@ -50,20 +58,19 @@ fn labels(scale: Scale, height: f64) -> Vec<(f64, String)> {
     ticks.at.into_iter().zip(ticks.labels).collect()
 }
 
-/// The bar from `top` to `bottom`, its left end at `left` plus a gap, in `steps` shades.
+/// The bar from `top` to `bottom`, its left end at `left` plus a gap.
 pub(super) fn bar(
     canvas: &Canvas<'_>,
     left: f64,
     (top, bottom): (f64, f64),
     scale: Scale,
     ramp: Ramp,
-    steps: usize,
 ) -> Result<()> {
     let (left, right) = (left + GAP, left + GAP + BAR);
     let y = |position: f64| bottom - position * (bottom - top);
-    for k in 0..steps {
-        let (from, to) = (k as f64 / steps as f64, (k + 1) as f64 / steps as f64);
-        canvas.rectangle((left, y(from)), (right, y(to)), ramp.at(middle(k, steps)), 1.0)?;
+    for k in 0..SHADES {
+        let (from, to) = (k as f64 / SHADES as f64, (k + 1) as f64 / SHADES as f64);
+        canvas.rectangle((left, y(from)), (right, y(to)), ramp.shade(k), 1.0)?;
     }
     let outline = [(left, top), (right, top), (right, bottom), (left, bottom), (left, top)];
     canvas.line(&outline, Stroke::solid(AXIS, 1.0))?;
@@ -73,11 +80,6 @@ pub(super) fn bar(
         canvas.text((right + GAP, at), &label, TICK_SIZE, TEXT, Anchor::Start)?;
     }
     Ok(())
-}
-
-/// Position of the k-th of so many shades.
-pub(super) fn middle(k: usize, steps: usize) -> f64 {
-    (k as f64 + 0.5) / steps as f64
 }
 
 #[cfg(test)]
@@ -91,7 +93,7 @@ mod tests {
 
     #[test]
     fn shades_darken_all_the_way() {
-        for ramp in [PROBABILITY, DEVIATION] {
+        for ramp in [LEVEL, DEVIATION] {
             let greys: Vec<f64> = (0..=20).map(|i| grey(ramp.at(f64::from(i) / 20.0))).collect();
             assert!(greys.windows(2).all(|g| g[1] < g[0] - 3.0), "{greys:?}");
             assert!(greys[0] > 245.0 && greys[20] < 50.0);
