@@ -160,9 +160,11 @@ fn mixture(model: &SparseModel, fit: MinibatchFit, settings: &MinibatchSettings)
         notices.push(
             "every parameter is fixed: the Gaussian of the inducing values is all there was to find".into(),
         );
-    } else if !fit.settled && !fit.interrupted && settings.particles == 0 {
+    } else if !fit.settled && !fit.interrupted {
+        // Particles go on from where the warm-up ended, but only around it.
+        let option = if settings.particles == 0 { "--iterations" } else { "--warm-up" };
         notices.push(format!(
-            "the parameters were still on their way after {} minibatches: more may help (--iterations)",
+            "the parameters were still on their way after {} minibatches: more may help ({option})",
             fit.climb.len()
         ));
     }

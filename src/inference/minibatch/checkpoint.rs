@@ -53,7 +53,7 @@ enum Kind {
         of_gaussian: usize,
         average: Vec<f64>,
         earlier: Vec<f64>,
-        anchor_scores: Vec<f64>,
+        anchor_score: Vec<f64>,
         differences: ScoreDifferences,
         spread: Vec<f64>,
         evaluations: usize,
@@ -96,7 +96,7 @@ impl Checkpoint {
             of_gaussian,
             average,
             earlier,
-            anchor_scores,
+            anchor_score,
             differences,
             spread,
             evaluations,
@@ -117,7 +117,7 @@ impl Checkpoint {
         if count == 0
             || points.len() != count * d
             || values.len() != shifts.len()
-            || anchor_scores.len() != d
+            || anchor_score.len() != d
             || ![0, d].contains(&earlier.len())
             || ![0, d * d].contains(&spread.len())
             || precisions.len() != count * of_precision
@@ -149,7 +149,7 @@ impl Checkpoint {
             of_gaussian,
             average,
             earlier,
-            anchor_scores,
+            anchor_score,
             differences,
             spread,
             trace,
@@ -193,7 +193,7 @@ impl Checkpoint {
             of_gaussian: state.of_gaussian,
             average: state.average.clone(),
             earlier: state.earlier.clone(),
-            anchor_scores: state.anchor_scores.clone(),
+            anchor_score: state.anchor_score.clone(),
             differences: state.differences.clone(),
             spread: state.spread.clone(),
             evaluations: state.evaluations,

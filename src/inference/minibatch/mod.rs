@@ -5,8 +5,8 @@
 //!    lengthscales found so far. This alone is variational inference (SVGP), the baseline.
 //! 2. *Particles*: J particles around the mode, each with its own q(v): a mixture of SVGPs that moves by Stein variational
 //!    gradient descent on the bound. All see the same minibatch, and so does an anchor that stays at the mode: what a
-//!    minibatch says of the anchor is subtracted from what it says of a particle, and the anchor's mean over all
-//!    minibatches is added. What is common to all particles then does not move the cloud, and what is left of the noise
+//!    minibatch says of the anchor is subtracted from what it says of a particle, and what all rows say of it is added
+//!    instead. What is common to all particles then does not move the cloud, and what is left of the noise
 //!    shrinks with the distance from the anchor (control variates at the mode, Baker et al. 2019).
 //! 3. *Settling*: each q(v) takes whole steps along its natural gradient with many rows. With Gaussian noise and all
 //!    rows that is its optimum.
@@ -15,6 +15,7 @@
 //!
 //! Everything an iteration depends on is in its state and its number, so that a run can be stopped anywhere and go on.
 
+mod anchor;
 mod batch_bound;
 mod checkpoint;
 mod curvature;

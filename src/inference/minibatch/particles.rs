@@ -59,14 +59,13 @@ impl Run<'_> {
         while state.of_stage < total {
             let t = state.of_stage;
             if t == 0 {
+                self.look_at_anchor(model, state)?;
                 self.place_probes(d, state);
             } else if t == at(COMPARE) {
                 self.draw(d, state);
             }
             self.rows.read(self.epochs.seed(), self.epochs.place(state.iteration), &mut batch)?;
             let (scores, values) = self.evaluate(model, &batch, &mut workspaces, state)?;
-            let d_sums = &mut state.anchor_scores;
-            d_sums.iter_mut().zip(scores.point(0)).for_each(|(to, from)| *to += from);
             // A score that is missing would count as a difference.
             if t >= at(FOLLOW) && t < at(COMPARE) && values.iter().all(Option::is_some) {
                 let anchor = scores.point(0);
@@ -94,7 +93,6 @@ impl Run<'_> {
         let count = self.settings.particles.max(d + 2);
         state.spread = (0..d * d).map(|k| if k / d == k % d { PROBE } else { 0.0 }).collect();
         state.differences = ScoreDifferences::new(count, d);
-        state.anchor_scores = vec![0.0; d];
         self.scatter(count, d, 0, state);
     }
 
@@ -194,7 +192,6 @@ impl Run<'_> {
         let d = state.centre.z.len();
         let spread = &state.spread;
         let count = state.particles.len();
-        let seen = (t + 1) as f64;
         let active: Vec<usize> =
             (0..count).filter(|&j| values[j + 1].is_some() && values[0].is_some()).collect();
         let (mut whitened, mut own) = (Cloud::zeros(active.len(), d), Cloud::zeros(active.len(), d));
@@ -203,10 +200,9 @@ impl Run<'_> {
             let offset: Vec<f64> =
                 state.particles[j].z.iter().zip(&state.centre.z).map(|(z, c)| z - c).collect();
             whitened.point_mut(place).copy_from_slice(&factor.solve(&offset));
-            // The minibatch's noise about the anchor leaves; its mean over all minibatches so far comes in.
-            let score: Vec<f64> = (0..d)
-                .map(|a| scores.point(j + 1)[a] - scores.point(0)[a] + state.anchor_scores[a] / seen)
-                .collect();
+            // What the minibatch says of the anchor leaves; what many rows say of it comes in.
+            let score: Vec<f64> =
+                (0..d).map(|a| scores.point(j + 1)[a] - scores.point(0)[a] + state.anchor_score[a]).collect();
             for (b, to) in own.point_mut(place).iter_mut().enumerate() {
                 *to = (0..d).map(|a| spread[a * d + b] * score[a]).sum();
             }

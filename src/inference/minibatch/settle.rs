@@ -9,6 +9,7 @@ use super::{MinibatchSettings, Run};
 use crate::Result;
 use crate::evaluation::share_out;
 use crate::likelihood::Family;
+use crate::linalg::in_parallel;
 use crate::model::{BoundWorkspace, Held, InducingGaussian, NaturalTarget, SparseModel, Wanted};
 use crate::rows::{Batch, Epochs};
 use faer::Par;
@@ -19,6 +20,32 @@ const ROWS: usize = 2048;
 const SEED: u64 = 0x5e77_1e00;
 /// Share of a step that is left of it where the bound fell.
 const LESS: f64 = 0.2;
+
+/// The batches of one pass over many rows.
+pub(super) struct Pass {
+    pub epochs: Epochs,
+    /// How many of an epoch's batches are read.
+    pub used: usize,
+}
+
+impl Pass {
+    /// Over all of `rows` rows, or as many as the settings allow.
+    pub fn new(rows: usize, settings: &MinibatchSettings) -> Self {
+        let epochs = Epochs::new(rows, ROWS, settings.seed ^ SEED);
+        let used = epochs.batches().min(settings.settle_rows.div_ceil(epochs.largest()).max(1));
+        Self { epochs, used }
+    }
+
+    /// What a batch's sum counts.
+    pub fn scale(&self) -> f64 {
+        self.epochs.batches() as f64
+    }
+
+    /// What a batch counts in the mean over the pass.
+    pub fn share(&self) -> f64 {
+        1.0 / self.used as f64
+    }
+}
 
 /// A particle on its way.
 struct Settling<'a> {
@@ -72,21 +99,22 @@ impl Run<'_> {
 
     /// The bound of each Gaussian, and where its natural gradient points, where that is wanted: the same rows each time.
     fn pass(&mut self, model: &SparseModel, wants_target: bool, slots: &mut [Settling<'_>]) -> Result<()> {
-        let MinibatchSettings { settle_rows, seed, .. } = *self.settings;
-        let epochs = Epochs::new(self.rows.count(), ROWS, seed ^ SEED);
-        let used = epochs.batches().min(settle_rows.div_ceil(epochs.largest()).max(1));
+        let pass = Pass::new(self.rows.count(), self.settings);
+        let epochs = &pass.epochs;
         let threads = rayon::current_num_threads().clamp(1, slots.len());
+        // Of one Gaussian alone the threads go into the linear algebra.
+        let par = if slots.len() == 1 { in_parallel() } else { Par::Seq };
         let zeros = || NaturalTarget::zeros(model.latents(), model.size());
         let mut workspaces: Vec<(BoundWorkspace, NaturalTarget)> =
-            (0..threads).map(|_| (model.bound_workspace(epochs.largest(), Par::Seq), zeros())).collect();
+            (0..threads).map(|_| (model.bound_workspace(epochs.largest(), par), zeros())).collect();
         for slot in slots.iter_mut() {
             slot.sum.clear();
             (slot.bound, slot.whole) = (0.0, true);
         }
         let gaussian = model.likelihood().family() == Family::Gaussian;
         let mut batch = Batch::default();
-        let (scale, share) = (epochs.batches() as f64, 1.0 / used as f64);
-        for number in 0..used {
+        let (scale, share) = (pass.scale(), pass.share());
+        for number in 0..pass.used {
             self.rows.read(epochs.seed(), epochs.place(number as u64), &mut batch)?;
             let batch = &batch;
             share_out(slots, &mut workspaces, &|slot, (workspace, one)| {

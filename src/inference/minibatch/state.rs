@@ -49,8 +49,8 @@ pub(super) struct State {
     pub average: Vec<f64>,
     /// The average when a tenth of the warm-up was left.
     pub earlier: Vec<f64>,
-    /// Sum of the anchor's scores.
-    pub anchor_scores: Vec<f64>,
+    /// The anchor's score with many rows.
+    pub anchor_score: Vec<f64>,
     pub differences: ScoreDifferences,
     /// Spread of the coordinates in which particles move, d×d row by row: z = centre + spread · whitened.
     pub spread: Vec<f64>,
@@ -85,7 +85,7 @@ impl State {
             optimiser: OptimiserState::new(Optimiser::ADAM, d),
             of_inducing: OptimiserState::new(Optimiser::ADAM, model.size() * model.dim()),
             of_gaussian: 0,
-            anchor_scores: vec![0.0; d],
+            anchor_score: vec![0.0; d],
             differences: ScoreDifferences::new(0, d),
             spread: Vec::new(),
             trace: Vec::new(),
