@@ -115,12 +115,13 @@ impl Metric for Euclidean {
             });
             lengthscale_adjoint[place] -= 2.0 * moment * inverse * inverse / lengthscale;
             if let Some(inputs) = &mut inputs {
+                let factor = 2.0 * inverse * inverse;
                 let (x_adjoint, z_adjoint) = inputs.column(column, x.len());
                 for ((a, x), c) in x_adjoint.iter_mut().zip(x).zip(slopes) {
-                    let g = 2.0 * c * (x - z) * inverse * inverse;
-                    *a += g;
-                    *z_adjoint -= g;
+                    *a += factor * c * (x - z);
                 }
+                // A sum of its own: with one in it the loop above would not vectorise.
+                *z_adjoint -= factor * sum_over(x, slopes, |x, c, total| c.mul_add(x - z, total));
             }
         }
     }

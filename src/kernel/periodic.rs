@@ -4,8 +4,8 @@
 //! factor 4 is part of the lengthscales; the cosine is GPflow's.
 
 use super::leaf::ParameterRole;
-use super::{Covariance, KernelParameter, Points, Strip, StripAdjoint};
-use crate::linalg::elementwise::{dot, exp, sin_cos_half_turns, sum_over, vectorise};
+use super::{Covariance, KernelParameter, Points, STRIP, Strip, StripAdjoint};
+use crate::linalg::elementwise::{dot, exp, sin_cos_half_turns, sum, sum_over, vectorise};
 use std::f64::consts::PI;
 
 /// k(x, z) = σ² exp(−½ Σ_d sin²(π(x_d − z_d)/p)/ℓ_d²): parameters `variance`, `lengthscales` (one shared, or
@@ -76,7 +76,7 @@ impl Covariance for Periodic {
     }
 
     fn scratch_strips(&self) -> usize {
-        1
+        3
     }
 
     fn strip(&self, theta: &[f64], strip: Strip<'_>, out: &mut [f64], _: &mut [f64]) {
@@ -94,7 +94,10 @@ impl Covariance for Periodic {
         adjoint: &mut StripAdjoint<'_>,
         scratch: &mut [f64],
     ) {
-        let weighted = &mut scratch[..strip.len()];
+        let (weighted, scratch) = scratch.split_at_mut(STRIP);
+        let (squares, products) = scratch.split_at_mut(STRIP);
+        let n = strip.len();
+        let (weighted, squares, products) = (&mut weighted[..n], &mut squares[..n], &mut products[..n]);
         let last = theta.len() - 1;
         let frequency = 1.0 / theta[last];
         vectorise(
@@ -108,25 +111,21 @@ impl Covariance for Periodic {
                 for (d, &column) in self.columns.iter().enumerate() {
                     let place = place(self.shared, d);
                     let (x, z, inverse) = (strip.x.column(column), strip.z[column], 1.0 / theta[place]);
-                    let squares = sum_over(x, weighted, |x, c, total| {
-                        let sin = sin_cos_half_turns((x - z) * frequency).0;
-                        (sin * sin).mul_add(c, total)
-                    });
-                    adjoint.theta[place] += squares * inverse * inverse * inverse;
-                    let factor = PI * frequency * inverse * inverse;
-                    let moment = sum_over(x, weighted, |x, c, total| {
+                    // A pass that only writes, over the whole strip: with sums in it, it would not vectorise.
+                    for (((square, product), x), c) in
+                        squares.iter_mut().zip(products.iter_mut()).zip(x).zip(&*weighted)
+                    {
                         let (sin, cos) = sin_cos_half_turns((x - z) * frequency);
-                        (sin * cos * (x - z)).mul_add(c, total)
-                    });
+                        (*square, *product) = (c * sin * sin, c * sin * cos);
+                    }
+                    adjoint.theta[place] += sum(squares) * inverse * inverse * inverse;
+                    let factor = PI * frequency * inverse * inverse;
+                    let moment = sum_over(x, products, |x, g, total| (x - z).mul_add(g, total));
                     adjoint.theta[last] += factor * frequency * moment;
                     if let Some(inputs) = &mut adjoint.inputs {
                         let (x_adjoint, z_adjoint) = inputs.column(column, x.len());
-                        for ((a, x), c) in x_adjoint.iter_mut().zip(x).zip(&*weighted) {
-                            let (sin, cos) = sin_cos_half_turns((x - z) * frequency);
-                            let g = factor * sin * cos * c;
-                            *a -= g;
-                            *z_adjoint += g;
-                        }
+                        x_adjoint.iter_mut().zip(&*products).for_each(|(a, g)| *a -= factor * g);
+                        *z_adjoint += factor * sum(products);
                     }
                 }
             },

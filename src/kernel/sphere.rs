@@ -9,11 +9,11 @@
 //! Differences are taken between coordinates of u and v, which keeps 10⁻⁹ km and holds across the date line and at the
 //! poles. Cost: two sines and cosines a pair of rows, some three times the cost of a Euclidean distance.
 
-use super::Strip;
 use super::adjoint::InputAdjoint;
 use super::geography::{EARTH_RADIUS, Geography};
 use super::metric::{Metric, Slopes, pair};
-use crate::linalg::elementwise::{dot, sin_cos_half_turns};
+use super::{STRIP, Strip};
+use crate::linalg::elementwise::{dot, sin_cos_half_turns, sum};
 
 /// r = R|u − v|/(ℓ · unit): one lengthscale ℓ for two columns, longitude and latitude.
 #[derive(Debug, Clone)]
@@ -116,21 +116,25 @@ impl Metric for Sphere {
         let factor = 2.0 * self.radius_squared / (lengthscale * lengthscale);
         let v = self.point(strip);
         let radians = self.geography.scales.map(f64::to_radians);
-        let mut of_point = [0.0; 2];
-        for (i, (c, (longitude, latitude))) in
-            slopes.slopes.iter().zip(pair(strip.x, &self.columns)).enumerate()
-        {
+        // A pass that only writes, over the whole strip: with sums in it, it would not vectorise.
+        let mut of_x = [[0.0; STRIP]; 2];
+        let mut of_z = [[0.0; STRIP]; 2];
+        let n = slopes.slopes.len().min(STRIP);
+        let ([x_lon, x_lat], [z_lon, z_lat]) = (&mut of_x, &mut of_z);
+        let written = x_lon.iter_mut().zip(x_lat).zip(z_lon.iter_mut().zip(z_lat));
+        let rows = slopes.slopes.iter().zip(pair(strip.x, &self.columns));
+        for (((x_lon, x_lat), (z_lon, z_lat)), (c, (longitude, latitude))) in written.zip(rows) {
             let u = self.place(*longitude, *latitude);
             let w = difference(u.vector, v.vector);
             let (of_u, of_v) = (u.along(w), v.along(w));
-            for d in 0..2 {
-                let weight = c * factor * radians[d];
-                inputs.x[self.columns[d] * inputs.stride + i] += weight * of_u[d];
-                of_point[d] -= weight * of_v[d];
-            }
+            (*x_lon, *x_lat) = (c * of_u[0], c * of_u[1]);
+            (*z_lon, *z_lat) = (c * of_v[0], c * of_v[1]);
         }
-        for (column, adjoint) in self.columns.iter().zip(of_point) {
-            inputs.z[*column] += adjoint;
+        for (d, &column) in self.columns.iter().enumerate() {
+            let weight = factor * radians[d];
+            let (x_adjoint, z_adjoint) = inputs.column(column, n);
+            x_adjoint.iter_mut().zip(&of_x[d]).for_each(|(to, g)| *to += weight * g);
+            *z_adjoint -= weight * sum(&of_z[d][..n]);
         }
     }
 

@@ -101,6 +101,14 @@ pub(crate) fn sum_over(a: &[f64], b: &[f64], f: impl Fn(f64, f64, f64) -> f64) -
             partial[l] = f(ca[l], cb[l], partial[l]);
         }
     }
+    // Short vectors are all rest: four sums at a time there, too.
+    let (fours_a, rest_a) = rest_a.as_chunks::<4>();
+    let (fours_b, rest_b) = rest_b.as_chunks::<4>();
+    for (ca, cb) in fours_a.iter().zip(fours_b) {
+        for l in 0..4 {
+            partial[l] = f(ca[l], cb[l], partial[l]);
+        }
+    }
     let mut total = 0.0;
     for (va, vb) in rest_a.iter().zip(rest_b) {
         total = f(*va, *vb, total);
@@ -112,6 +120,12 @@ pub(crate) fn sum_over(a: &[f64], b: &[f64], f: impl Fn(f64, f64, f64) -> f64) -
 #[inline(always)]
 pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
     sum_over(a, b, |x, y, s| x.mul_add(y, s))
+}
+
+/// Σ_i a_i.
+#[inline(always)]
+pub(crate) fn sum(a: &[f64]) -> f64 {
+    sum_over(a, a, |x, _, s| s + x)
 }
 
 /// Σ_i a_i b_i, by the widest vector instructions at hand.
