@@ -1,5 +1,7 @@
 //! A cloud of particles: J points in R^d, one after the other.
 
+use crate::linalg::elementwise::sum_over;
+
 /// J points in R^d.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Cloud {
@@ -119,6 +121,7 @@ impl Cloud {
 }
 
 /// |x − y|².
+#[inline(always)]
 pub(super) fn squared_distance(x: &[f64], y: &[f64]) -> f64 {
-    x.iter().zip(y).map(|(a, b)| (a - b) * (a - b)).sum()
+    sum_over(x, y, |a, b, sum| (a - b) * (a - b) + sum)
 }

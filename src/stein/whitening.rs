@@ -4,24 +4,33 @@
 
 use super::Cloud;
 use super::spectrum::Spectrum;
+use crate::linalg::elementwise::vectorise;
 use crate::{Error, Result};
 
 /// An affine map u = û + L z between the target's coordinates u and whitened ones z.
 #[derive(Debug, Clone)]
 pub struct Whitening {
     centre: Vec<f64>,
-    /// L, d×d symmetric, row by row.
-    map: Vec<f64>,
-    inverse: Vec<f64>,
+    /// L.
+    map: Symmetric,
+    inverse: Symmetric,
     /// log |L|.
     log_determinant: f64,
+}
+
+/// A symmetric d×d matrix.
+#[derive(Debug, Clone)]
+enum Symmetric {
+    /// Its diagonal, where there is nothing else: with hundreds of coordinates the matrix would cost more than the kernel.
+    Diagonal(Vec<f64>),
+    /// Row by row.
+    Dense(Vec<f64>),
 }
 
 impl Whitening {
     /// No change of coordinates.
     pub fn identity(dim: usize) -> Self {
-        let mut map = vec![0.0; dim * dim];
-        map.iter_mut().step_by(dim + 1).for_each(|v| *v = 1.0);
+        let map = Symmetric::Diagonal(vec![1.0; dim]);
         Self { centre: vec![0.0; dim], inverse: map.clone(), map, log_determinant: 0.0 }
     }
 
@@ -54,6 +63,7 @@ impl Whitening {
         spectrum.apply(&scale, &mut map);
         spectrum.apply(|v| scale(v).recip(), &mut inverse);
         let log_determinant = spectrum.values.iter().map(|v| scale(*v).ln()).sum();
+        let (map, inverse) = (Symmetric::Dense(map), Symmetric::Dense(inverse));
         Ok(Self { centre, map, inverse, log_determinant })
     }
 
@@ -69,15 +79,13 @@ impl Whitening {
         // Σ_u = L S Lᵀ, with L symmetric.
         let mut half = vec![0.0; d * d];
         let mut full = vec![0.0; d * d];
-        for i in 0..d {
-            for j in 0..d {
-                half[i * d + j] = (0..d).map(|k| self.map[i * d + k] * covariance[k * d + j]).sum();
-            }
+        // Both are symmetric: L S row by row is S L column by column.
+        for (row, out) in covariance.chunks(d.max(1)).zip(half.chunks_mut(d.max(1))) {
+            self.map.multiply(row, out);
         }
         for i in 0..d {
-            for j in 0..d {
-                full[i * d + j] = (0..d).map(|k| half[i * d + k] * self.map[j * d + k]).sum();
-            }
+            let column: Vec<f64> = (0..d).map(|k| half[k * d + i]).collect();
+            self.map.multiply(&column, &mut full[i * d..(i + 1) * d]);
         }
         let mean_variance = full.iter().step_by(d + 1).sum::<f64>() / d.max(1) as f64;
         Self::from_covariance(centre, &full, 1e-12 * mean_variance.max(f64::MIN_POSITIVE), f64::INFINITY)
@@ -108,7 +116,7 @@ impl Whitening {
 
     /// L z, without the centre: a step in z as a step in u, into `u`.
     pub fn stretch(&self, z: &[f64], u: &mut [f64]) {
-        multiply(&self.map, z, u);
+        self.map.multiply(z, u);
     }
 
     /// Dimension d.
@@ -123,8 +131,13 @@ impl Whitening {
 
     /// Standard deviation of coordinate `c` of the target's coordinates: √(LLᵀ)_cc.
     pub fn standard_deviation(&self, c: usize) -> f64 {
-        let d = self.dim();
-        self.map[c * d..(c + 1) * d].iter().map(|v| v * v).sum::<f64>().sqrt()
+        match &self.map {
+            Symmetric::Diagonal(scales) => scales[c].abs(),
+            Symmetric::Dense(map) => {
+                let d = self.dim();
+                map[c * d..(c + 1) * d].iter().map(|v| v * v).sum::<f64>().sqrt()
+            }
+        }
     }
 
     /// û.
@@ -134,20 +147,18 @@ impl Whitening {
 
     /// u = û + L z, into `u`.
     pub fn unwhiten(&self, z: &[f64], u: &mut [f64]) {
-        multiply(&self.map, z, u);
+        self.map.multiply(z, u);
         u.iter_mut().zip(&self.centre).for_each(|(u, c)| *u += c);
     }
 
     /// z = L⁻¹(u − û), into `z`.
     pub fn whiten(&self, u: &[f64], z: &mut [f64]) {
-        for (z, row) in z.iter_mut().zip(self.inverse.chunks(self.dim().max(1))) {
-            *z = row.iter().zip(u).zip(&self.centre).map(|((l, u), c)| l * (u - c)).sum();
-        }
+        self.inverse.multiply_difference(u, &self.centre, z);
     }
 
     /// A score in u becomes a score in z: Lᵀ g (the map is symmetric), into `out`.
     pub fn whiten_score(&self, score: &[f64], out: &mut [f64]) {
-        multiply(&self.map, score, out);
+        self.map.multiply(score, out);
     }
 
     /// Whitened copy of a cloud.
@@ -177,9 +188,35 @@ impl Whitening {
     }
 }
 
-fn multiply(matrix: &[f64], vector: &[f64], out: &mut [f64]) {
-    for (o, row) in out.iter_mut().zip(matrix.chunks(vector.len().max(1))) {
-        *o = row.iter().zip(vector).map(|(a, b)| a * b).sum();
+impl Symmetric {
+    /// The product with a vector, into `out`.
+    fn multiply(&self, vector: &[f64], out: &mut [f64]) {
+        self.multiply_by(|k| vector[k], out);
+    }
+
+    /// The product with u − c, into `out`.
+    fn multiply_difference(&self, u: &[f64], c: &[f64], out: &mut [f64]) {
+        self.multiply_by(|k| u[k] - c[k], out);
+    }
+
+    /// Row by row as columns: sums along rows would not vectorise.
+    #[inline(always)]
+    fn multiply_by(&self, entry: impl Fn(usize) -> f64, out: &mut [f64]) {
+        match self {
+            Symmetric::Diagonal(scales) => {
+                out.iter_mut().zip(scales).enumerate().for_each(|(k, (o, s))| *o = s * entry(k));
+            }
+            Symmetric::Dense(rows) => vectorise(
+                #[inline(always)]
+                || {
+                    out.fill(0.0);
+                    for (k, row) in rows.chunks_exact(out.len().max(1)).enumerate() {
+                        let v = entry(k);
+                        out.iter_mut().zip(row).for_each(|(o, a)| *o = a.mul_add(v, *o));
+                    }
+                },
+            ),
+        }
     }
 }
 

@@ -61,7 +61,10 @@ fn median(values: &mut [f64]) -> f64 {
     if n == 0 {
         return 0.0;
     }
-    0.5 * (order_statistic(values, (n - 1) / 2) + order_statistic(values, n / 2))
+    let (below, upper, _) = values.select_nth_unstable_by(n / 2, f64::total_cmp);
+    // With an even number the other one of the middle two is the largest of those below.
+    let lower = if n % 2 == 1 { *upper } else { below.iter().copied().fold(f64::NEG_INFINITY, f64::max) };
+    0.5 * (lower + *upper)
 }
 
 /// Median over all J² entries of the distance matrix: J zeros and every pair twice.

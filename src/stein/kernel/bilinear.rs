@@ -102,7 +102,7 @@ impl ParticleKernel for BilinearKernel {
         value.iter_mut().for_each(|v| *v += weight * k);
     }
 
-    fn add(&self, weight: f64, cloud: &Interaction<'_>, force: &mut Force) {
+    fn add(&mut self, weight: f64, cloud: &Interaction<'_>, force: &mut Force) {
         // The sums of the trait lack the 1/J of the moments.
         let weight = weight * cloud.particles.count() as f64;
         let d = cloud.at.dim();

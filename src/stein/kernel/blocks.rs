@@ -3,7 +3,7 @@
 //! Hyperparameters and latent values have little in common: a distance over all coordinates is one over the many
 //! latents, in which the few hyperparameters drown, and their width with it.
 
-use super::ParticleKernel;
+use super::{Force, Interaction, ParticleKernel};
 use crate::stein::Cloud;
 use crate::{Error, Result};
 
@@ -17,25 +17,53 @@ pub(super) struct BlocksKernel {
 #[derive(Debug)]
 struct Block {
     kernel: Box<dyn ParticleKernel>,
+    start: usize,
     particles: Cloud,
     scores: Cloud,
+    at: Cloud,
+    force: Force,
 }
 
 impl Block {
-    fn new(kernel: Box<dyn ParticleKernel>, dim: usize) -> Self {
-        Self { kernel, particles: Cloud::zeros(0, dim), scores: Cloud::zeros(0, dim) }
+    /// A kernel for the `dim` coordinates from `start` on.
+    fn new(kernel: Box<dyn ParticleKernel>, start: usize, dim: usize) -> Self {
+        let nobody = Cloud::zeros(0, dim);
+        let (scores, at) = (nobody.clone(), nobody.clone());
+        Self { kernel, start, particles: nobody, scores, at, force: Force::zeros(0, dim) }
     }
 
-    /// Copies the coordinates from `start` on and prepares the kernel for them.
-    fn prepare(&mut self, particles: &Cloud, scores: &Cloud, start: usize) -> Result<()> {
-        for (from, to) in [(particles, &mut self.particles), (scores, &mut self.scores)] {
-            to.resize(from.count());
-            let dim = to.dim();
+    fn prepare(&mut self, particles: &Cloud, scores: &Cloud) -> Result<()> {
+        copy_coordinates(particles, self.start, &mut self.particles);
+        copy_coordinates(scores, self.start, &mut self.scores);
+        self.kernel.prepare(&self.particles, &self.scores)
+    }
+
+    fn add(&mut self, weight: f64, cloud: &Interaction<'_>, force: &mut Force) {
+        let own = std::ptr::eq(cloud.at, cloud.particles);
+        if !own {
+            copy_coordinates(cloud.at, self.start, &mut self.at);
+        }
+        let at = if own { &self.particles } else { &self.at };
+        self.force.clear(at.count());
+        let interaction = Interaction { particles: &self.particles, scores: &self.scores, at };
+        self.kernel.add(weight, &interaction, &mut self.force);
+        let range = self.start..self.start + at.dim();
+        let parts =
+            [(&self.force.attraction, &mut force.attraction), (&self.force.repulsion, &mut force.repulsion)];
+        for (from, to) in parts {
             for (from, to) in from.points().zip(to.points_mut()) {
-                to.copy_from_slice(&from[start..start + dim]);
+                to[range.clone()].iter_mut().zip(from).for_each(|(to, from)| *to += from);
             }
         }
-        self.kernel.prepare(&self.particles, &self.scores)
+    }
+}
+
+/// The coordinates from `start` on of all points, as many as `to` has.
+fn copy_coordinates(from: &Cloud, start: usize, to: &mut Cloud) {
+    to.resize(from.count());
+    let dim = to.dim();
+    for (from, to) in from.points().zip(to.points_mut()) {
+        to.copy_from_slice(&from[start..start + dim]);
     }
 }
 
@@ -52,14 +80,14 @@ impl BlocksKernel {
                 "a kernel in blocks must cut {dim} coordinates into two parts, not at {split}"
             )));
         }
-        Ok(Self { first: Block::new(first, split), rest: Block::new(rest, dim - split), split })
+        Ok(Self { first: Block::new(first, 0, split), rest: Block::new(rest, split, dim - split), split })
     }
 }
 
 impl ParticleKernel for BlocksKernel {
     fn prepare(&mut self, particles: &Cloud, scores: &Cloud) -> Result<()> {
-        self.first.prepare(particles, scores, 0)?;
-        self.rest.prepare(particles, scores, self.split)
+        self.first.prepare(particles, scores)?;
+        self.rest.prepare(particles, scores)
     }
 
     fn add_pair(&self, weight: f64, z: &[f64], x: &[f64], value: &mut [f64], gradient: &mut [f64]) {
@@ -68,6 +96,11 @@ impl ParticleKernel for BlocksKernel {
         let (gradient, gradient_rest) = gradient.split_at_mut(self.split);
         self.first.kernel.add_pair(weight, z, x, value, gradient);
         self.rest.kernel.add_pair(weight, z_rest, x_rest, value_rest, gradient_rest);
+    }
+
+    fn add(&mut self, weight: f64, cloud: &Interaction<'_>, force: &mut Force) {
+        self.first.add(weight, cloud, force);
+        self.rest.add(weight, cloud, force);
     }
 
     fn least_particles(&self) -> usize {

@@ -45,7 +45,7 @@ impl ParticleKernel for MarginalKernel {
         }
     }
 
-    fn add(&self, weight: f64, cloud: &Interaction<'_>, force: &mut Force) {
+    fn add(&mut self, weight: f64, cloud: &Interaction<'_>, force: &mut Force) {
         // The sums of the trait lack the 1/J of the moments.
         let weight = weight * cloud.particles.count() as f64;
         for (i, x) in cloud.at.points().enumerate() {

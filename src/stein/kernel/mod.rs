@@ -39,7 +39,7 @@ pub trait ParticleKernel: Send + std::fmt::Debug {
 
     /// Adds `weight`·Σ_j k(z_j, x) g_j and `weight`·Σ_j ∇_{z_j} k(z_j, x) for every point x where the force is asked for.
     /// Cost of pairs: O(J d) a point.
-    fn add(&self, weight: f64, cloud: &Interaction<'_>, force: &mut Force) {
+    fn add(&mut self, weight: f64, cloud: &Interaction<'_>, force: &mut Force) {
         for i in 0..cloud.at.count() {
             let x = cloud.at.point(i);
             for (z, g) in cloud.particles.points().zip(cloud.scores.points()) {

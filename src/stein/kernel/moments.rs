@@ -50,8 +50,12 @@ impl ParticleKernel for MomentsKernel {
         self.active().add_pair(weight, z, x, value, gradient);
     }
 
-    fn add(&self, weight: f64, cloud: &Interaction<'_>, force: &mut Force) {
-        self.active().add(weight, cloud, force);
+    fn add(&mut self, weight: f64, cloud: &Interaction<'_>, force: &mut Force) {
+        if self.holds_covariances {
+            self.bilinear.add(weight, cloud, force);
+        } else {
+            self.marginal.add(weight, cloud, force);
+        }
     }
 
     /// Variances are asked of any two particles: each coordinate has them, whatever space the cloud spans.

@@ -3,6 +3,7 @@
 //! Σ_j ∇_{z_j} k(z_j, x) = −2 Σ_j κ′(D_j) (x − z_j): with κ falling it pushes x away from every z_j.
 
 use super::{Bandwidth, Force, Interaction, ParticleKernel};
+use crate::linalg::elementwise::{exp, vectorise};
 use crate::stein::Cloud;
 use crate::stein::cloud::squared_distance;
 use crate::{Error, Result};
@@ -51,12 +52,18 @@ impl Radial {
     }
 }
 
+/// Pairs whose values are computed together, so that roots and exponentials vectorise.
+const TOGETHER: usize = 16;
+
 /// A radial kernel with the width that the present cloud gives it.
 #[derive(Debug)]
 pub(super) struct RadialKernel {
     profile: Radial,
     bandwidth: Bandwidth,
     squared_width: f64,
+    /// Squared distances between the particles, below the diagonal row by row.
+    distances: Vec<f64>,
+    /// The same, out of order.
     pairs: Vec<f64>,
 }
 
@@ -64,17 +71,67 @@ impl RadialKernel {
     pub(super) fn new(profile: Radial, bandwidth: Bandwidth) -> Result<Self> {
         profile.check()?;
         bandwidth.check()?;
-        Ok(Self { profile, bandwidth, squared_width: 1.0, pairs: Vec::new() })
+        Ok(Self { profile, bandwidth, squared_width: 1.0, distances: Vec::new(), pairs: Vec::new() })
+    }
+
+    /// The squared distance of particle `j` from point `i`: known where the points are the particles.
+    #[inline(always)]
+    fn distance(&self, (i, x): (usize, &[f64]), (j, z): (usize, &[f64]), known: bool) -> f64 {
+        let (low, high) = (i.min(j), i.max(j));
+        match (known, low == high) {
+            (true, true) => 0.0,
+            (true, false) => self.distances[high * (high - 1) / 2 + low],
+            (false, _) => squared_distance(z, x),
+        }
+    }
+
+    /// k and 2 ∂k/∂D of some pairs.
+    #[inline(always)]
+    fn values_and_slopes(&self, distances: &[f64; TOGETHER], weight: f64) -> [[f64; TOGETHER]; 2] {
+        let mut out = [[0.0; TOGETHER]; 2];
+        let [values, slopes] = &mut out;
+        let h = self.squared_width;
+        match self.profile {
+            Radial::Rbf => {
+                for ((k, slope), d) in values.iter_mut().zip(slopes).zip(distances) {
+                    *k = weight * exp(-d / h);
+                    *slope = -2.0 * *k / h;
+                }
+            }
+            Radial::Imq { exponent: -0.5 } => {
+                for ((k, slope), d) in values.iter_mut().zip(slopes).zip(distances) {
+                    let base = 1.0 + d / h;
+                    *k = weight / base.sqrt();
+                    *slope = -*k / (base * h);
+                }
+            }
+            profile @ Radial::Imq { .. } => {
+                for ((k, slope), d) in values.iter_mut().zip(slopes).zip(distances) {
+                    let (value, change) = profile.value_and_slope(*d, h);
+                    (*k, *slope) = (weight * value, 2.0 * weight * change);
+                }
+            }
+        }
+        out
     }
 }
 
 impl ParticleKernel for RadialKernel {
     fn prepare(&mut self, particles: &Cloud, _: &Cloud) -> Result<()> {
+        let distances = &mut self.distances;
+        distances.clear();
+        vectorise(
+            #[inline(always)]
+            || {
+                for i in 1..particles.count() {
+                    let x = particles.point(i);
+                    distances.extend((0..i).map(|j| squared_distance(x, particles.point(j))));
+                }
+            },
+        );
         self.pairs.clear();
         if !matches!(self.bandwidth, Bandwidth::Fixed(_)) {
-            for i in 1..particles.count() {
-                self.pairs.extend((0..i).map(|j| squared_distance(particles.point(i), particles.point(j))));
-            }
+            self.pairs.extend_from_slice(&self.distances);
         }
         self.squared_width = self.bandwidth.squared_width(&mut self.pairs, particles.count());
         Ok(())
@@ -89,18 +146,35 @@ impl ParticleKernel for RadialKernel {
         }
     }
 
-    fn add(&self, weight: f64, cloud: &Interaction<'_>, force: &mut Force) {
-        for i in 0..cloud.at.count() {
-            let x = cloud.at.point(i);
-            let (attraction, repulsion) = (force.attraction.point_mut(i), force.repulsion.point_mut(i));
-            for (z, g) in cloud.particles.points().zip(cloud.scores.points()) {
-                let (k, slope) = self.profile.value_and_slope(squared_distance(z, x), self.squared_width);
-                let (k, factor) = (weight * k, 2.0 * weight * slope);
-                attraction.iter_mut().zip(g).for_each(|(a, g)| *a += k * g);
-                for ((r, z), x) in repulsion.iter_mut().zip(z).zip(x) {
-                    *r += factor * (z - x);
+    fn add(&mut self, weight: f64, cloud: &Interaction<'_>, force: &mut Force) {
+        let (particles, scores) = (cloud.particles, cloud.scores);
+        let known = std::ptr::eq(cloud.at, particles);
+        let count = particles.count();
+        vectorise(
+            #[inline(always)]
+            || {
+                for (i, x) in cloud.at.points().enumerate() {
+                    let (attraction, repulsion) =
+                        (force.attraction.point_mut(i), force.repulsion.point_mut(i));
+                    for start in (0..count).step_by(TOGETHER) {
+                        let end = (start + TOGETHER).min(count);
+                        let mut distances = [0.0; TOGETHER];
+                        for (d, j) in distances.iter_mut().zip(start..end) {
+                            *d = self.distance((i, x), (j, particles.point(j)), known);
+                        }
+                        let [values, slopes] = self.values_and_slopes(&distances, weight);
+                        for (j, (k, slope)) in (start..end).zip(values.iter().zip(slopes)) {
+                            let (z, g) = (particles.point(j), scores.point(j));
+                            for ((a, r), ((z, x), g)) in
+                                attraction.iter_mut().zip(repulsion.iter_mut()).zip(z.iter().zip(x).zip(g))
+                            {
+                                *a = g.mul_add(*k, *a);
+                                *r = (z - x).mul_add(slope, *r);
+                            }
+                        }
+                    }
                 }
-            }
-        }
+            },
+        );
     }
 }

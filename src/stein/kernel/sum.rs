@@ -46,8 +46,10 @@ impl ParticleKernel for SumKernel {
         self.active().for_each(|(w, part)| part.add_pair(weight * w, z, x, value, gradient));
     }
 
-    fn add(&self, weight: f64, cloud: &Interaction<'_>, force: &mut Force) {
-        self.active().for_each(|(w, part)| part.add(weight * w, cloud, force));
+    fn add(&mut self, weight: f64, cloud: &Interaction<'_>, force: &mut Force) {
+        for ((_, part), w) in self.parts.iter_mut().zip(&self.weights).filter(|(_, w)| **w > 0.0) {
+            part.add(weight * w, cloud, force);
+        }
     }
 
     fn least_particles(&self) -> usize {

@@ -53,7 +53,7 @@ impl ParticleKernel for CloudTangentKernel {
         self.bilinear.add_pair(weight, z, x, value, gradient);
     }
 
-    fn add(&self, weight: f64, cloud: &Interaction<'_>, force: &mut Force) {
+    fn add(&mut self, weight: f64, cloud: &Interaction<'_>, force: &mut Force) {
         self.bilinear.add(weight, cloud, force);
     }
 
