@@ -391,6 +391,31 @@ fn tables_are_written_as_csv_gzip_and_parquet_and_read_back_alike() {
 }
 
 #[test]
+fn a_long_table_is_predicted_in_pieces_that_do_not_show() {
+    let folder = Folder::with("motorcycle.csv");
+    folder.text(&format!("fit motorcycle.csv --target accel --out m {QUICK}"));
+    let rows = 16_400;
+    let time = |i: usize| 2.4 + 55.0 * (i as f64 * 0.618_034).fract();
+    let table = |rows: std::ops::Range<usize>| {
+        let lines: String = rows.map(|i| format!("{}\n", time(i))).collect();
+        format!("times\n{lines}")
+    };
+    folder.write("long.csv", table(0..rows));
+    folder.write("end.csv", table(rows - 40..rows));
+    let line = |name: &str| columns(&folder.text(&format!("predict m {name} --samples 1")));
+    let (long, end) = (line("long.csv"), line("end.csv"));
+    assert!(long.iter().all(|(_, values)| values.len() == rows));
+    // Row, moments and quantiles; how products are cut into blocks moves the last digits.
+    for ((name, long), (_, end)) in long.iter().zip(&end).skip(1).take(5) {
+        let off = long[rows - 40..].iter().zip(end).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+        assert!(off < 1e-8, "{name}: {off:e}");
+    }
+    let samples = &long.last().unwrap().1;
+    let noise = |i: usize| (samples[i] - long[1].1[i]) / long[2].1[i];
+    assert!((0..16).all(|i| (noise(i) - noise(16_384 + i)).abs() > 1e-6), "the pieces have the same draws");
+}
+
+#[test]
 fn particles_are_a_column_a_parameter_with_weights_in_either_coordinates() {
     let folder = Folder::fitted();
     folder.text("particles m --out own.csv");

@@ -140,15 +140,18 @@ impl Mixture<'_> {
         let ends = self.components().map(|(_, m, s)| m + s * standard);
         let (mut low, mut high) =
             ends.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), q| (l.min(q), h.max(q)));
-        let mut y = 0.5 * (low + high);
+        // Close to the quantile of the Gaussian with the mixture's moments, which for particles of one mode is nearly it.
+        let guess = self.mean() + self.variance().sqrt() * standard;
+        let mut y = if guess > low && guess < high { guess } else { 0.5 * (low + high) };
         for _ in 0..200 {
-            let excess = self.cdf(y) - level;
+            let (cdf, density) = self.cdf_and_density(y);
+            let excess = cdf - level;
             if excess > 0.0 {
                 high = y
             } else {
                 low = y
             }
-            let newton = y - excess / self.log_density(y).exp();
+            let newton = y - excess / density;
             let next = if newton > low && newton < high { newton } else { 0.5 * (low + high) };
             if (next - y).abs() <= 1e-15 * (1.0 + y.abs()) || high <= low {
                 return next;
@@ -156,6 +159,17 @@ impl Mixture<'_> {
             y = next;
         }
         y
+    }
+
+    /// P(Y ≤ y) and the density there, which far out is zero before its logarithm is −∞.
+    fn cdf_and_density(&self, y: f64) -> (f64, f64) {
+        let (mut cdf, mut density) = (0.0, 0.0);
+        for (w, m, s) in self.components() {
+            let t = (y - m) / s;
+            cdf += w * normal_cdf(t);
+            density += w / s * (-0.5 * t * t).exp();
+        }
+        (cdf, density / (2.0 * PI).sqrt())
     }
 
     /// Continuous ranked probability score at `y`, in closed form (Grimit et al. 2006, eq. 4):
