@@ -1,15 +1,15 @@
 //! Sparse models: what evaluations, an iteration of the published SVGD and the collapsed bound cost.
 //!
-//! `cargo bench --bench sparse [-- WORD]`, all figures or those with a word in their name. Each figure is the median of repetitions, with its floor beside it: the multiplications and
-//! additions that its matrices ask for, two operations each, at the rate of faer's matrix product measured next to it,
-//! because only the share of that rate says something on a shared machine.
+//! `cargo bench --bench sparse [-- WORD…]`: all figures, or those with the words in their names. Each figure is the median of
+//! repetitions, with its floor beside it: the operations that its matrices ask for at the rate of faer's matrix product
+//! measured next to it, because only the share of that rate says something on a shared machine.
 #![allow(missing_docs, clippy::unwrap_used)]
 
-use faer::linalg::matmul::matmul;
-use faer::{Accum, Mat, Par};
-use rayon::prelude::*;
+mod common;
+
+use common::{head, inputs, print, targets};
+use faer::Par;
 use std::hint::black_box;
-use std::time::Instant;
 use steingp::Error;
 use steingp::density::LogDensity;
 use steingp::evaluation::Evaluator;
@@ -28,18 +28,8 @@ const ROWS: usize = 256;
 const PARTICLES: usize = 30;
 const KERNELS: [&str; 2] = ["rbf", "matern32(x0,x1) * matern12(x2)"];
 
-/// A fixed sequence without structure: the fractional parts of multiples of irrational numbers.
-fn inputs(n: usize, skip: usize) -> Mat<f64> {
-    let irrational = [2.0_f64.sqrt(), 3.0_f64.sqrt(), 5.0_f64.sqrt()];
-    Mat::from_fn(n, 3, |i, c| 3.4 * (((i + skip + 1) as f64 * irrational[c]).fract() - 0.5))
-}
-
-fn targets(x: &Mat<f64>) -> Vec<f64> {
-    (0..x.nrows()).map(|i| (0..3).map(|c| (x[(i, c)] * (1.0 + c as f64)).sin()).sum()).collect()
-}
-
 fn batch(n: usize, skip: usize) -> Batch {
-    let x = inputs(n, skip);
+    let x = inputs(n, 3, skip);
     let observations = targets(&x).into_iter().map(Observation::new).collect();
     Batch { x, observations }
 }
@@ -48,7 +38,7 @@ fn model(kernel: &str, inducing: usize) -> SparseModel {
     let columns = InputColumns::unscaled(["x0", "x1", "x2"]);
     let kernel = kernel.parse::<KernelExpression>().unwrap().resolve(&columns).unwrap();
     let processes = vec![Process { kernel, mean: Mean::Zero }];
-    let z = inputs(inducing, 100_000);
+    let z = inputs(inducing, 3, 100_000);
     let mut model = SparseModel::new(z.as_ref(), Family::Gaussian.build(2).unwrap(), processes).unwrap();
     // Short lengthscales, so that no matrix needs jitter and a second factorisation.
     let starts: Vec<f64> = model.layout().parameters().iter().map(|p| p.start).collect();
@@ -59,58 +49,6 @@ fn model(kernel: &str, inducing: usize) -> SparseModel {
         }
     }
     model
-}
-
-/// Median seconds of a piece of work, after one call that does not count.
-fn median(repetitions: usize, mut work: impl FnMut()) -> f64 {
-    work();
-    let mut seconds: Vec<f64> = (0..repetitions)
-        .map(|_| {
-            let clock = Instant::now();
-            work();
-            clock.elapsed().as_secs_f64()
-        })
-        .collect();
-    seconds.sort_by(f64::total_cmp);
-    seconds[repetitions / 2]
-}
-
-/// Operations a second of products of matrices of 1,000 rows, one on each of `threads` threads at once.
-fn product_rate(threads: usize) -> f64 {
-    let a = Mat::from_fn(1000, 1000, |i, j| (i as f64 - j as f64).sin());
-    let mut out: Vec<_> = (0..threads).map(|_| Mat::zeros(1000, 1000)).collect();
-    let multiply = |out: &mut Mat<f64>| {
-        matmul(out.as_mut(), Accum::Replace, a.as_ref(), black_box(a.as_ref()), 1.0, Par::Seq);
-    };
-    let seconds = median(5, || match &mut out[..] {
-        [out] => multiply(out),
-        all => all.par_iter_mut().for_each(multiply),
-    });
-    2e9 * threads as f64 / seconds
-}
-
-/// Whether a figure's name has the word that was asked for.
-fn wanted(what: &str) -> bool {
-    std::env::args().skip(1).all(|word| word == "--bench" || what.contains(&word))
-}
-
-/// Prints one figure, where its name has the word that was asked for. `multiplications`: what the matrices ask for.
-fn print(what: &str, repetitions: usize, (multiplications, threads): (f64, usize), work: impl FnMut()) {
-    if !wanted(what) {
-        return;
-    }
-    let before = product_rate(threads);
-    let seconds = median(repetitions, work);
-    // The machine is shared: what others take of it is taken from the product, too.
-    let rate = 0.5 * (before + product_rate(threads));
-    let floor = 2.0 * multiplications / rate;
-    println!(
-        "| {what} | {:.1} ms | {:.1} ms | {:.0} % | {:.1} GFLOP/s |",
-        1e3 * seconds,
-        1e3 * floor,
-        100.0 * floor / seconds,
-        rate * 1e-9
-    );
 }
 
 /// Points near the start of a density, no two alike.
@@ -131,7 +69,7 @@ fn whitened(kernel: &str) {
     let particles = cloud(&target, &density.layout().start());
     let mut scores = Cloud::zeros(PARTICLES, target.dim());
     let (m, b) = (INDUCING as f64, ROWS as f64);
-    let cost = 0.5 * m * m * m + 1.5 * m * m * b;
+    let cost = m * m * m + 3.0 * m * m * b;
 
     let (mut workspace, mut score) = (target.workspace(), vec![0.0; target.dim()]);
     let mut next = 0;
@@ -171,7 +109,7 @@ fn bound(kernel: &str) {
     let q = InducingGaussian::prior(1, INDUCING);
     let (m, b) = (INDUCING as f64, ROWS as f64);
     // Factor, inverse of R with its square, adjoint with its two structured products; five products with the rows.
-    let cost = m * m * m * (1.0 / 6.0 + 1.0 / 3.0 + 1.2) + 3.5 * m * m * b;
+    let cost = 2.0 * (m * m * m * (1.0 / 6.0 + 1.0 / 3.0 + 1.2) + 3.5 * m * m * b);
     let thetas = thetas(&model);
     let evaluate = |theta: &[f64], workspace: &mut _, target: &mut _| {
         let mut gradient = vec![0.0; theta.len()];
@@ -202,13 +140,13 @@ fn bound(kernel: &str) {
 
 fn collapsed(n: usize, inducing: usize) {
     let model = model("rbf", inducing);
-    let x = inputs(n, 0);
+    let x = inputs(n, 3, 0);
     let y = targets(&x);
     for (form, products) in [(CollapsedForm::Vfe, 2.0), (CollapsedForm::Fitc, 2.5)] {
         let collapsed = Collapsed::new(&model, x.as_ref(), &y, form).unwrap();
         let mut workspace = collapsed.workspace(Par::Seq);
         let (thetas, mut next) = (thetas(&model), 0);
-        let cost = products * (n * inducing * inducing) as f64 + 2.0 * (inducing as f64).powi(3);
+        let cost = 2.0 * (products * (n * inducing * inducing) as f64 + 2.0 * (inducing as f64).powi(3));
         print(&format!("collapsed {form:?}, N = {n}, M = {inducing}"), 3, (cost, 1), || {
             next = (next + 1) % thetas.len();
             let mut gradient = vec![0.0; thetas[next].len()];
@@ -219,7 +157,7 @@ fn collapsed(n: usize, inducing: usize) {
 
 fn main() {
     println!("M = {INDUCING}, B = {ROWS}, D = 3; one thread unless said");
-    println!("| What | median | floor | share | product |\n|---|---|---|---|---|");
+    head();
     for kernel in KERNELS {
         whitened(kernel);
     }
