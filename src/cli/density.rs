@@ -4,7 +4,7 @@ mod sparse;
 mod values;
 
 use super::arguments::DensityArguments;
-use super::data::{Data, inducing_points, tell};
+use super::data::{inducing_points, read, tell};
 use super::output::{json, number, say, table, use_threads};
 use super::{Failure, Outcome};
 use crate::density::LogDensity;
@@ -13,7 +13,7 @@ use crate::likelihood::Approximation;
 use crate::linalg::in_parallel;
 use crate::model::{Criterion, Joint, Marginal, Model, Target};
 use crate::parameter::Layout;
-use crate::table::Split;
+use crate::table::{Prepared, Split};
 use faer::Par;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -47,16 +47,16 @@ struct Density {
 }
 
 pub(super) fn run(arguments: &DensityArguments) -> Outcome {
-    use_threads(arguments.model.threads)?;
+    use_threads(arguments.model.common.threads)?;
     let values = Values::read(arguments)?;
     let split = arguments.model.train_rows.clone().map_or(Split::All, Split::TrainRows);
-    let data = Data::read(&arguments.model, &split)?;
-    tell(&data.notices, arguments.model.quiet);
-    let mut options = arguments.model.options();
+    let data = read(&arguments.model, &split)?;
+    tell(&data.notices, arguments.model.common.quiet);
+    let mut options = arguments.model.common.options();
     options.likelihood = data.family;
     options.input_groups = data.groups();
     options.check().map_err(|e| Failure::Usage(e.to_string()))?;
-    if let Some(path) = &arguments.model.inducing_points {
+    if let Some(path) = &arguments.model.common.inducing_points {
         options.inducing_points = Some(inducing_points(path, &data.encoding)?);
     }
     let classes = data.train.class_names.as_ref().map_or(2, Vec::len);
@@ -108,7 +108,7 @@ pub(super) fn run(arguments: &DensityArguments) -> Outcome {
 /// approximate evidence of θ.
 fn latent(
     arguments: &DensityArguments,
-    data: &Data,
+    data: &Prepared,
     options: &FitOptions,
     values: &[(String, f64)],
 ) -> Outcome {
@@ -192,7 +192,8 @@ fn place(layout: &mut Layout, values: &[(String, f64)], arguments: &DensityArgum
         let index =
             layout.find(path).map_err(|e| Failure::Data(format!("{}: {e}", arguments.at.display())))?;
         let parameter = &layout.parameters()[index];
-        let held = arguments.model.fix.iter().any(|(fixed, _)| layout.find(fixed).is_ok_and(|f| f == index));
+        let held =
+            arguments.model.common.fix.iter().any(|(fixed, _)| layout.find(fixed).is_ok_and(|f| f == index));
         if given[index] || (held && parameter.start != *value) {
             return Err(Failure::Data(format!("{}: `{path}` is given two values", arguments.at.display())));
         }
@@ -216,7 +217,7 @@ fn place(layout: &mut Layout, values: &[(String, f64)], arguments: &DensityArgum
 }
 
 fn tell_density(arguments: &DensityArguments, density: &Density) -> Outcome {
-    if arguments.model.json {
+    if arguments.model.common.json {
         return json(density);
     }
     // Of latents there is one a row.

@@ -1,7 +1,7 @@
 //! `steingp fit`.
 
 use super::arguments::FitArguments;
-use super::data::{Data, Streamed, file_name, inducing_points, tell};
+use super::data::{self, Streamed, file_name, inducing_points, tell};
 use super::output::{self, counted, number, say, table, use_threads};
 use super::progress::Progress;
 use super::{Failure, Outcome};
@@ -11,7 +11,7 @@ use crate::model::GpModel;
 use crate::posterior::{ClassMetrics, Metrics, ParameterSummary, Predictions, Scores};
 use crate::report::{self, FitContext};
 use crate::stein::SteinDiagnostics;
-use crate::table::Split;
+use crate::table::{Prepared, Split};
 use serde::Serialize;
 use std::time::Instant;
 
@@ -126,33 +126,33 @@ impl Chains {
 
 pub(super) fn run(arguments: &FitArguments) -> Outcome {
     let unused = arguments.check_method()?;
-    use_threads(arguments.model.threads)?;
+    use_threads(arguments.model.common.threads)?;
     // Files that cannot be written are better known before hours of work than after.
     check_outputs(arguments)?;
     let clock = Instant::now();
     let split = match (&arguments.test, arguments.holdout, &arguments.model.train_rows) {
         (Some(path), ..) => Split::TestTable(path.clone()),
-        (_, Some(fraction), _) => Split::Holdout { fraction, seed: arguments.model.seed },
+        (_, Some(fraction), _) => Split::Holdout { fraction, seed: arguments.model.common.seed },
         (.., Some(path)) => Split::TrainRows(path.clone()),
         _ => Split::All,
     };
     let (data, streamed) = if arguments.stream {
-        let (data, streamed) = Data::stream(&arguments.model, &split)?;
+        let (data, streamed) = data::stream(&arguments.model, &split)?;
         (data, Some(streamed))
     } else {
-        (Data::read(&arguments.model, &split)?, None)
+        (data::read(&arguments.model, &split)?, None)
     };
-    tell(&data.notices, arguments.model.quiet);
+    tell(&data.notices, arguments.model.common.quiet);
     let load = clock.elapsed().as_secs_f64();
 
     let clock = Instant::now();
-    let mut progress = Progress::new(arguments.model.quiet);
+    let mut progress = Progress::new(arguments.model.common.quiet);
     let mut options = arguments.options();
     options.likelihood = data.family;
     options.input_groups = data.groups();
     options.check().map_err(|e| Failure::Usage(e.to_string()))?;
     options.interrupt = Some(progress.flag());
-    if let Some(path) = &arguments.model.inducing_points {
+    if let Some(path) = &arguments.model.common.inducing_points {
         options.inducing_points = Some(inducing_points(path, &data.encoding)?);
     }
     let fitted = match streamed {
@@ -169,7 +169,7 @@ pub(super) fn run(arguments: &FitArguments) -> Outcome {
         serde_json::to_value(&data.encoding).map_err(|e| Failure::Data(format!("encoding: {e}")))?;
     fitted.notices.extend(unused);
     fitted.model.set_encoding(encoding);
-    tell(&fitted.notices, arguments.model.quiet);
+    tell(&fitted.notices, arguments.model.common.quiet);
     let fit_seconds = clock.elapsed().as_secs_f64();
 
     let clock = Instant::now();
@@ -199,7 +199,7 @@ pub(super) fn run(arguments: &FitArguments) -> Outcome {
     }
     // What was found is printed even where a file could not be written.
     let summary = summarise(&fitted, &data, metrics, seconds);
-    if arguments.model.json {
+    if arguments.model.common.json {
         output::json(&summary)?
     } else {
         say(&text(&summary, &fitted))?
@@ -213,7 +213,7 @@ fn check_outputs(arguments: &FitArguments) -> Outcome {
     let outputs: Vec<_> =
         [&arguments.out, &arguments.report, &arguments.checkpoint].into_iter().flatten().collect();
     let model = &arguments.model;
-    let given = [&arguments.test, &model.train_rows, &model.inducing_points].map(Option::as_ref);
+    let given = [&arguments.test, &model.train_rows, &model.common.inducing_points].map(Option::as_ref);
     let inputs = [Some(&model.table)].into_iter().chain(given);
     for (place, path) in outputs.iter().enumerate() {
         let others = inputs.clone().flatten().chain(outputs[..place].iter().copied());
@@ -239,14 +239,14 @@ fn check_outputs(arguments: &FitArguments) -> Outcome {
     Ok(())
 }
 
-fn score(fitted: &Fit, data: &Data) -> Outcome<(Option<Predictions>, Option<Scores>)> {
+fn score(fitted: &Fit, data: &Prepared) -> Outcome<(Option<Predictions>, Option<Scores>)> {
     let Some(test) = &data.test else { return Ok((None, None)) };
     let predictions = fitted.model.predict_y(test.x.as_ref(), test.exposure.as_deref())?;
     let scores = fitted.model.score(&predictions, &test.y)?;
     Ok((Some(predictions), scores))
 }
 
-fn summarise(fitted: &Fit, data: &Data, test: Option<Scores>, seconds: Seconds) -> Summary {
+fn summarise(fitted: &Fit, data: &Prepared, test: Option<Scores>, seconds: Seconds) -> Summary {
     let details = fitted.model.details();
     Summary {
         rows: Rows {

@@ -17,16 +17,7 @@ pub(super) struct Progress {
 impl Progress {
     /// Starts with the search for the mode, whose length nobody knows.
     pub(super) fn new(quiet: bool) -> Self {
-        let interrupted = Arc::new(AtomicBool::new(false));
-        let flag = Arc::clone(&interrupted);
-        // The first Ctrl-C asks for a clean stop, the second one does not ask.
-        let handler = move || {
-            if flag.swap(true, Ordering::Relaxed) {
-                std::process::exit(130);
-            }
-        };
-        // Where no handler can be set Ctrl-C ends the program, as it does everywhere.
-        let _ = ctrlc::set_handler(handler);
+        let interrupted = interrupt_flag();
         let bar = if quiet { ProgressBar::hidden() } else { ProgressBar::new_spinner() };
         bar.set_message("looking for the mode");
         bar.enable_steady_tick(Duration::from_millis(120));
@@ -42,6 +33,20 @@ impl Progress {
     pub(super) fn finish(&self) {
         self.bar.finish_and_clear();
     }
+}
+
+/// A flag that the first Ctrl-C sets, which asks for a clean stop; the second one does not ask.
+pub(super) fn interrupt_flag() -> Arc<AtomicBool> {
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&interrupted);
+    let handler = move || {
+        if flag.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+    };
+    // Where no handler can be set Ctrl-C ends the program, as it does everywhere.
+    let _ = ctrlc::set_handler(handler);
+    interrupted
 }
 
 impl Observer for Progress {

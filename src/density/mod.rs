@@ -15,7 +15,7 @@ pub use banana::Banana;
 pub use funnel::Funnel;
 pub use gaussian::GaussianTarget;
 pub use mixture::{GaussianMixture, MixtureWorkspace};
-pub use neal::{Neal, neal_function};
+pub use neal::{Neal, neal_function, neal_rows};
 pub use ring::Ring;
 pub(crate) use toy::unknown;
 pub use toy::{Start, Toy, ToyMoments, ToyWorkspace};

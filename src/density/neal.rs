@@ -21,10 +21,23 @@ const OUTLIERS: f64 = 0.05;
 const NOISE: f64 = 0.1;
 const OUTLIER_NOISE: f64 = 1.0;
 
+/// Inputs and targets of `rows` rows of Neal's example, drawn with that seed: x ~ N(0, 1), y = f(x) + ε with noise of
+/// standard deviation 0.1, or 1 for one row in twenty.
+pub fn neal_rows(rows: usize, seed: u64) -> (Vec<f64>, Vec<f64>) {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let (mut x, mut y) = (Vec::with_capacity(rows), Vec::with_capacity(rows));
+    for _ in 0..rows {
+        let (at, noise): (f64, f64) = (StandardNormal.sample(&mut rng), StandardNormal.sample(&mut rng));
+        let sd = if rng.random::<f64>() < OUTLIERS { OUTLIER_NOISE } else { NOISE };
+        x.push(at);
+        y.push(neal_function(at) + sd * noise);
+    }
+    (x, y)
+}
+
 /// log p(log ℓ, log σ² | y): exact GP regression with an RBF kernel of variance 1 on draws from Neal's example.
 ///
-/// x ~ N(0, 1), y = f(x) + ε with noise of standard deviation 0.1, or 1 for one row in twenty. Unnormalised;
-/// Gamma(1, 2) priors on ℓ and σ², with the Jacobian of the logarithms.
+/// The rows are those of [`neal_rows`]. Unnormalised; Gamma(1, 2) priors on ℓ and σ², with the Jacobian of the logarithms.
 #[derive(Debug)]
 pub struct Neal {
     model: Exact,
@@ -36,14 +49,7 @@ impl Neal {
     /// # Errors
     /// [`crate::Error::Shape`] for no row.
     pub fn new(rows: usize, seed: u64) -> Result<Self> {
-        let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        let (mut x, mut y) = (Vec::with_capacity(rows), Vec::with_capacity(rows));
-        for _ in 0..rows {
-            let (at, noise): (f64, f64) = (StandardNormal.sample(&mut rng), StandardNormal.sample(&mut rng));
-            let sd = if rng.random::<f64>() < OUTLIERS { OUTLIER_NOISE } else { NOISE };
-            x.push(at);
-            y.push(neal_function(at) + sd * noise);
-        }
+        let (x, y) = neal_rows(rows, seed);
         let expression: KernelExpression = "rbf".parse()?;
         let kernel = expression.resolve(&InputColumns::unscaled(["x"]))?;
         let inputs = Mat::from_fn(rows, 1, |i, _| x[i]);

@@ -162,6 +162,11 @@ impl Progress {
     }
 }
 
+/// Whether nothing speaks against chains: they agree, are long enough and did not diverge.
+pub(super) fn are_good(found: &ChainDiagnostics) -> bool {
+    found.r_hat <= R_HAT && found.ess_bulk.min(found.ess_tail) >= ESS && found.divergences == 0
+}
+
 /// What is not good enough, and what to do about it.
 fn notices(found: &ChainDiagnostics, options: &FitOptions) -> Vec<String> {
     let mut notices = Vec::new();
@@ -206,8 +211,9 @@ mod tests {
     #[test]
     fn good_chains_need_no_notice_and_bad_ones_say_what_to_do() {
         let options = FitOptions::default();
-        assert!(notices(&found(1.005, 900.0, 0), &options).is_empty());
+        assert!(notices(&found(1.005, 900.0, 0), &options).is_empty() && are_good(&found(1.005, 900.0, 0)));
         let disagree = notices(&found(1.2, 100.0, 3), &options);
+        assert!(!are_good(&found(1.2, 900.0, 0)) && !are_good(&found(f64::NAN, 900.0, 0)));
         assert!(disagree[0].contains("R-hat 1.200") && disagree[0].contains("--tune"), "{disagree:?}");
         assert!(
             disagree[1].contains("100 independent") && disagree[1].contains("--draws 4800"),

@@ -24,7 +24,7 @@ use crate::inference::{
 use crate::linalg::in_parallel;
 use crate::model::{Criterion, Exact, GpModel, Model, Target};
 use crate::posterior::{Details, FittedModel};
-use crate::stein::{Observer, SteinDiagnostics, Trace};
+use crate::stein::{Observer, SteinDiagnostics, Trace, Verdict};
 use crate::{Error, Result};
 use faer::Par;
 use found::Found;
@@ -66,6 +66,16 @@ pub struct Fit {
     pub interrupted: bool,
     /// What the user should know.
     pub notices: Vec<String>,
+}
+
+impl Fit {
+    /// What its diagnostics say, in a word or two: of particles their [`Verdict`], of chains whether they agree and are long
+    /// enough. `None` for methods that have none.
+    pub fn verdict(&self) -> Option<&'static str> {
+        let of_chains = |found| if chains::are_good(found) { Verdict::Fine } else { Verdict::NotConverged };
+        let of_particles = self.diagnostics.as_ref().map(|found| found.verdict);
+        of_particles.or_else(|| self.chains.as_ref().map(of_chains)).map(Verdict::name)
+    }
 }
 
 /// Fits a Gaussian process to a dataset in its own units.

@@ -163,6 +163,19 @@ pub enum TableError {
     /// The target cannot be classes.
     #[error("{}: the target `{column}` cannot be classes: {problem}", .path.display())]
     Classes { path: Box<Path>, column: String, problem: ClassProblem },
+    /// More classes than the likelihood takes.
+    #[error(
+        "{}: column `{column}` has {classes} classes and likelihood {likelihood} takes two: use --likelihood softmax, or \
+         ordinal where the classes have an order",
+        .path.display()
+    )]
+    TooManyClasses { path: Box<Path>, column: String, classes: usize, likelihood: &'static str },
+    /// A target that the likelihood gives no density.
+    #[error(
+        "{}: column `{column}`, row {row}: target {value}: {problem}; --likelihood auto looks for one that fits",
+        .path.display()
+    )]
+    Support { path: Box<Path>, column: String, row: usize, value: f64, problem: String },
     /// An exposure that is not a positive finite number.
     #[error(
         "{}: the exposure `{column}`, {place}: `{value}` is not a positive finite number; \
@@ -226,6 +239,9 @@ pub enum TableError {
     /// A line of a file of row numbers is wrong.
     #[error("{}: line {line}: {problem}; write 0-based row numbers, one a line", .path.display())]
     RowNumbers { path: Box<Path>, line: usize, problem: RowProblem },
+    /// A table of splits is not one.
+    #[error("{}: {problem}; a table of splits has a row for each row of the table, and columns split0, split1, … with 1 for test rows", .path.display())]
+    SplitColumns { path: Box<Path>, problem: String },
     /// The columns to write do not form a table.
     #[error("{}: column `{column}` cannot be written: {reason}", .path.display())]
     WriteColumn { path: Box<Path>, column: String, reason: String },

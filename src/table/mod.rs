@@ -10,6 +10,8 @@
 //! 4. [`Encoding::apply`] turns any table with the same columns into [`Encoded`] numbers, in the table's own units.
 //!    An encoding is stored with the model, so that prediction reads tables just as training did.
 //!
+//! [`Preparation`] does all four for a fit.
+//!
 //! A Parquet file that does not fit in memory is a [`ParquetTable`], whose rows come in batches from [`ParquetRows`].
 //!
 //! Everything is linear in the number of cells. Every problem is a [`TableError`] that names the file, the column, the
@@ -42,6 +44,7 @@ mod guard;
 mod learn;
 mod notice;
 mod parquet;
+mod prepare;
 mod read;
 pub mod split;
 mod stream;
@@ -53,6 +56,7 @@ pub use encoding::{Encoding, TargetUse};
 pub use error::{ClassProblem, MissingColumn, Place, Result, Role, RowProblem, TableError};
 pub use learn::{EncodingOptions, MAX_LEVELS, Missing};
 pub use notice::Notice;
+pub use prepare::{Preparation, Prepared, TestRows, check_support};
 pub use read::Table;
 pub use split::Split;
 pub use stream::{ParquetRows, ParquetTable, StreamOptions};

@@ -1,6 +1,6 @@
 //! Which rows are for training and which for testing.
 
-use super::{Result, TableError, error::RowProblem};
+use super::{Result, Role, Table, TableError, cells::Values, error::RowProblem};
 use rand::{SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha12Rng;
 use std::{
@@ -53,6 +53,47 @@ pub fn resolve(split: &Split, rows: usize) -> Result<(Vec<usize>, Vec<usize>)> {
             Ok((train, (0..rows).filter(|&row| is_test[row]).collect()))
         }
     }
+}
+
+/// The training rows and the test rows of each split that a table lists: one column a split, `split0`, `split1`, …, with 1 for
+/// a test row and 0 for a training row of a table with `rows` rows. Other columns are not looked at.
+///
+/// # Errors
+/// A [`TableError`] where the table cannot be read, has another number of rows, no such column, or other values in it, and
+/// where a split has fewer than two training rows or no test row.
+pub fn from_columns(path: &Path, rows: usize) -> Result<Vec<(Vec<usize>, Vec<usize>)>> {
+    let refuse = |problem: String| Err(TableError::SplitColumns { path: path.into(), problem });
+    let table = Table::read(path)?;
+    if table.rows() != rows {
+        return refuse(format!("it has {} rows and the table that it splits {rows}", table.rows()));
+    }
+    let mut splits = Vec::new();
+    for k in 0.. {
+        let name = format!("split{k}");
+        if !table.column_names().contains(&name) {
+            break;
+        }
+        let (_, values) = table.cells(table.position(&name, Role::Input)?)?.infer();
+        let Values::Number(marks) = values else {
+            return refuse(format!("column `{name}` does not hold numbers"));
+        };
+        if let Some(row) = marks.iter().position(|v| *v != 0.0 && *v != 1.0) {
+            return refuse(format!("column `{name}`, row {row}: {} is neither 0 nor 1", marks[row]));
+        }
+        let (test, train): (Vec<usize>, Vec<usize>) = (0..rows).partition(|row| marks[*row] == 1.0);
+        if test.is_empty() || train.len() < 2 {
+            return refuse(format!(
+                "column `{name}` has {} training rows and {} test rows; at least 2 and 1 are needed",
+                train.len(),
+                test.len()
+            ));
+        }
+        splits.push((train, test));
+    }
+    if splits.is_empty() {
+        return refuse("it has no column `split0`".into());
+    }
+    Ok(splits)
 }
 
 fn hold_out(fraction: f64, seed: u64, rows: usize) -> Result<(Vec<usize>, Vec<usize>)> {
@@ -157,6 +198,22 @@ mod tests {
             ("4\n1\n4", 3, RowProblem::Duplicate { row: 4, first_line: 1 }),
         ] {
             assert_eq!(parse_rows(text, 9), Err((line, problem)), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn columns_mark_the_test_rows_of_each_split() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("t.splits.csv");
+        std::fs::write(&path, "split0,split1\n1,0\n0,1\n0,0\n").unwrap();
+        assert_eq!(from_columns(&path, 3).unwrap(), [(vec![1, 2], vec![0]), (vec![0, 2], vec![1])]);
+        assert!(from_columns(&path, 4).unwrap_err().to_string().contains("3 rows"));
+        for (text, part) in
+            [("a\n1\n0\n0\n", "split0"), ("split0\n2\n0\n0\n", "row 0"), ("split0\n0\n0\n0\n", "0 test")]
+        {
+            std::fs::write(&path, text).unwrap();
+            let told = from_columns(&path, 3).unwrap_err().to_string();
+            assert!(told.contains(part), "{told}");
         }
     }
 

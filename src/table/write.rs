@@ -22,6 +22,12 @@ pub enum Values<'a> {
     Indices(&'a [usize]),
     /// Texts.
     Texts(&'a [String]),
+    /// Numbers that some rows lack: empty cells of a CSV, nulls of a Parquet file.
+    OptionalNumbers(&'a [Option<f64>]),
+    /// Counts that some rows lack.
+    OptionalIndices(&'a [Option<usize>]),
+    /// Texts that some rows lack.
+    OptionalTexts(&'a [Option<String>]),
 }
 
 impl Values<'_> {
@@ -30,6 +36,9 @@ impl Values<'_> {
             Values::Numbers(values) => values.len(),
             Values::Indices(values) => values.len(),
             Values::Texts(values) => values.len(),
+            Values::OptionalNumbers(values) => values.len(),
+            Values::OptionalIndices(values) => values.len(),
+            Values::OptionalTexts(values) => values.len(),
         }
     }
 
@@ -40,6 +49,12 @@ impl Values<'_> {
                 Column::new(name.into(), values.iter().map(|&v| v as u64).collect::<Vec<u64>>())
             }
             Values::Texts(values) => Column::new(name.into(), *values),
+            Values::OptionalNumbers(values) => Column::new(name.into(), *values),
+            Values::OptionalIndices(values) => {
+                let values: Vec<Option<u64>> = values.iter().map(|v| v.map(|v| v as u64)).collect();
+                Column::new(name.into(), values)
+            }
+            Values::OptionalTexts(values) => Column::new(name.into(), *values),
         }
     }
 }
@@ -127,10 +142,20 @@ mod tests {
                 ("row", Values::Indices(&[7, 9])),
                 ("m,1", Values::Numbers(&[0.1, -1e300])),
                 ("t", Values::Texts(&texts)),
+                ("some", Values::OptionalNumbers(&[None, Some(0.5)])),
+                ("few", Values::OptionalIndices(&[Some(3), None])),
+                ("no", Values::OptionalTexts(&[None, Some("x".into())])),
             ];
             write(&path, &columns).unwrap();
             let table = Table::read(&path).unwrap();
-            assert_eq!((table.rows(), table.column_names()), (2, &["row", "m,1", "t"].map(String::from)[..]));
+            if name == "t.csv" {
+                let text = std::fs::read_to_string(&path).unwrap();
+                assert!(text.contains(",,3,\n") && text.contains(",0.5,,x\n"), "{text}");
+            }
+            assert_eq!(
+                (table.rows(), table.column_names()),
+                (2, &["row", "m,1", "t", "some", "few", "no"].map(String::from)[..])
+            );
         }
     }
 }

@@ -1,7 +1,6 @@
 //! Densities of sparse models: the collapsed bound, the bound with a Gaussian, the density with given inducing values.
 
 use super::super::arguments::DensityArguments;
-use super::super::data::Data;
 use super::super::{Failure, Outcome};
 use super::values::Values;
 use super::{Density, place, tell_density, timed};
@@ -15,6 +14,7 @@ use crate::model::{
 };
 use crate::parameter::Layout;
 use crate::rows::Batch;
+use crate::table::Prepared;
 use faer::{Mat, MatRef, Par};
 use serde::Serialize;
 
@@ -51,7 +51,7 @@ struct Found<'a> {
 
 pub(super) fn density(
     arguments: &DensityArguments,
-    data: &Data,
+    data: &Prepared,
     options: &FitOptions,
     choice: ModelChoice,
     values: Values,
@@ -88,7 +88,7 @@ pub(super) fn density(
 
 fn collapsed(
     arguments: &DensityArguments,
-    data: &Data,
+    data: &Prepared,
     options: &FitOptions,
     model: &SparseModel,
     batch: &Batch,
@@ -153,7 +153,7 @@ impl Model for Bound<'_> {
 
 fn svgp(
     arguments: &DensityArguments,
-    data: &Data,
+    data: &Prepared,
     model: &SparseModel,
     batch: &Batch,
     given: Option<InducingGaussian>,
@@ -252,7 +252,7 @@ fn gaussian(
 /// The density of parameters and whitened inducing values, which are zero where they are not given.
 fn at_values(
     arguments: &DensityArguments,
-    data: &Data,
+    data: &Prepared,
     model: &SparseModel,
     batch: Batch,
     of_v: &[(String, f64)],
@@ -292,7 +292,7 @@ fn at_values(
 
 fn tell(
     arguments: &DensityArguments,
-    data: &Data,
+    data: &Prepared,
     model: &SparseModel,
     kernel: String,
     found: Found<'_>,
