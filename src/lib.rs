@@ -26,6 +26,8 @@
 
 #[cfg(feature = "cli")]
 pub mod cli;
+#[cfg(feature = "table")]
+pub mod compare;
 pub mod dataset;
 pub mod density;
 pub mod error;
@@ -61,7 +63,11 @@ pub mod prelude {
     pub use crate::{Error, Result};
 }
 
-/// The README's example, compiled and run with the tests.
-#[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-mod readme {}
+/// The examples of the README and of the pages in `docs/`, compiled and run with the tests.
+#[cfg(all(doctest, feature = "table"))]
+mod pages {
+    #[doc = include_str!("../README.md")]
+    mod readme {}
+    #[doc = include_str!("../docs/guide.md")]
+    mod guide {}
+}

@@ -1,5 +1,9 @@
 //! What the command line looks like.
 
+mod compare;
+
+pub(crate) use compare::CompareArguments;
+
 use crate::fit::{FitOptions, ModelChoice};
 use crate::inducing::Selection;
 use crate::kernel::KernelExpression;
@@ -8,6 +12,7 @@ use crate::mean::Mean;
 use crate::model::CollapsedForm;
 use crate::parameter::Prior;
 use crate::playground::{KernelChoice, MoverChoice, StartChoice};
+use crate::table::{Missing, Preparation};
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -33,6 +38,8 @@ pub(crate) enum Command {
     Particles(ParticlesArguments),
     /// Evaluate log density and score at given parameter values.
     Density(Box<DensityArguments>),
+    /// Compare methods on tables: what each gains, and what it costs.
+    Compare(Box<CompareArguments>),
     /// Watch SVGD move particles over a target in the plane.
     Stein(SteinArguments),
 }
@@ -45,6 +52,16 @@ pub(crate) struct ModelArguments {
     /// Column to predict.
     #[arg(long, value_name = "COL")]
     pub target: String,
+    #[command(flatten)]
+    pub common: CommonArguments,
+    /// Training rows: 0-based row numbers of TABLE, one a line; the others are test rows.
+    #[arg(long, value_name = "FILE")]
+    pub train_rows: Option<PathBuf>,
+}
+
+/// What inputs, likelihood and model are, whatever the table: shared by `fit`, `density` and `compare`.
+#[derive(Debug, Args)]
+pub(crate) struct CommonArguments {
     /// Input columns; all others where absent.
     #[arg(long, value_delimiter = ',', value_name = "COLS")]
     pub inputs: Option<Vec<String>>,
@@ -55,9 +72,9 @@ pub(crate) struct ModelArguments {
     #[arg(long, value_enum, default_value = "error")]
     pub missing: MissingArgument,
     /// Likelihood of the target: gaussian, bernoulli (logit), probit, binomial, poisson, negative-binomial, student-t,
-    /// laplace, exponential, gamma, beta, log-normal, ordinal, softmax or heteroscedastic; `auto` looks at the target.
-    #[arg(long, value_name = "NAME", default_value = "gaussian", value_parser = parse_likelihood)]
-    pub likelihood: LikelihoodArgument,
+    /// laplace, exponential, gamma, beta, log-normal, ordinal, softmax or heteroscedastic; `auto` looks at the target [default: gaussian].
+    #[arg(long, value_name = "NAME", value_parser = parse_likelihood)]
+    pub likelihood: Option<LikelihoodArgument>,
     /// Column with the exposure of each count (poisson, negative-binomial).
     #[arg(long, value_name = "COL")]
     pub exposure: Option<String>,
@@ -71,9 +88,9 @@ pub(crate) struct ModelArguments {
     /// Kernel of the noise's logarithm (heteroscedastic); as --kernel where absent.
     #[arg(long, value_name = "EXPR", value_parser = parse_kernel)]
     pub noise_kernel: Option<KernelExpression>,
-    /// Model; `auto` chooses by likelihood and size.
-    #[arg(long, value_enum, default_value = "auto")]
-    pub model: ModelArgument,
+    /// Model; `auto` chooses by likelihood and size [default: auto].
+    #[arg(long, value_enum)]
+    pub model: Option<ModelArgument>,
     /// Inducing points of a sparse model [default: 500].
     #[arg(long, value_name = "M", value_parser = clap::value_parser!(u32).range(1..=5000))]
     pub inducing: Option<u32>,
@@ -102,9 +119,6 @@ pub(crate) struct ModelArguments {
     /// Keep inputs and target in their own units.
     #[arg(long)]
     pub no_standardise: bool,
-    /// Training rows: 0-based row numbers of TABLE, one a line; the others are test rows.
-    #[arg(long, value_name = "FILE")]
-    pub train_rows: Option<PathBuf>,
     /// Seed of everything random.
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
@@ -119,14 +133,9 @@ pub(crate) struct ModelArguments {
     pub quiet: bool,
 }
 
+/// How inference goes about it: shared by `fit` and `compare`.
 #[derive(Debug, Args)]
-#[command(group = ArgGroup::new("split").args(["test", "holdout", "train_rows"]))]
-pub(crate) struct FitArguments {
-    #[command(flatten)]
-    pub model: ModelArguments,
-    /// Inference method.
-    #[arg(long, value_enum, default_value = "svgd")]
-    pub method: MethodArgument,
+pub(crate) struct InferenceArguments {
     /// Settings of SVGD: the default engine, or the published ones [default: default].
     #[arg(long, value_enum)]
     pub stein: Option<SteinArgument>,
@@ -174,6 +183,18 @@ pub(crate) struct FitArguments {
     /// they are given; no in sparse].
     #[arg(long, value_name = "YES|NO", value_parser = parse_yes)]
     pub optimise_inducing: Option<bool>,
+}
+
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("split").args(["test", "holdout", "train_rows"]))]
+pub(crate) struct FitArguments {
+    #[command(flatten)]
+    pub model: ModelArguments,
+    /// Inference method.
+    #[arg(long, value_enum, default_value = "svgd")]
+    pub method: MethodArgument,
+    #[command(flatten)]
+    pub inference: InferenceArguments,
     /// Where a minibatched fit (svgp, sparse-latent) writes its state, to be resumed if it is stopped.
     #[arg(long, value_name = "FILE")]
     pub checkpoint: Option<PathBuf>,
@@ -421,18 +442,29 @@ pub(crate) enum SteinArgument {
     Paper,
 }
 
-impl ModelArguments {
+impl ModelArgument {
+    pub(crate) fn choice(self) -> ModelChoice {
+        match self {
+            ModelArgument::Auto => ModelChoice::Auto,
+            ModelArgument::Exact => ModelChoice::Exact,
+            ModelArgument::Latent => ModelChoice::Latent,
+            ModelArgument::Sparse => ModelChoice::Sparse,
+            ModelArgument::SparseLatent => ModelChoice::SparseLatent,
+            ModelArgument::Svgp => ModelChoice::Svgp,
+        }
+    }
+
+    /// Name on the command line.
+    pub(crate) fn name(self) -> &'static str {
+        self.choice().name()
+    }
+}
+
+impl CommonArguments {
     /// Options of the library from these arguments.
     pub(crate) fn options(&self) -> FitOptions {
         FitOptions {
-            model: match self.model {
-                ModelArgument::Auto => ModelChoice::Auto,
-                ModelArgument::Exact => ModelChoice::Exact,
-                ModelArgument::Latent => ModelChoice::Latent,
-                ModelArgument::Sparse => ModelChoice::Sparse,
-                ModelArgument::SparseLatent => ModelChoice::SparseLatent,
-                ModelArgument::Svgp => ModelChoice::Svgp,
-            },
+            model: self.model().choice(),
             approximation: self.approximation.and_then(|approximation| match approximation {
                 ApproximationArgument::Laplace => Some(Approximation::Laplace),
                 ApproximationArgument::Variational => Some(Approximation::Variational),
@@ -458,6 +490,35 @@ impl ModelArguments {
             starts: self.start.clone(),
             fixed: self.fix.clone(),
             ..FitOptions::default()
+        }
+    }
+
+    /// The likelihood, the Gaussian one where none is asked for.
+    pub(crate) fn likelihood(&self) -> LikelihoodArgument {
+        self.likelihood.unwrap_or(LikelihoodArgument::Named(Family::Gaussian))
+    }
+
+    /// The model, by likelihood and size where none is asked for.
+    pub(crate) fn model(&self) -> ModelArgument {
+        self.model.unwrap_or(ModelArgument::Auto)
+    }
+
+    /// How a table with that target becomes numbers.
+    pub(crate) fn preparation(&self, target: &str) -> Preparation {
+        Preparation {
+            target: target.to_owned(),
+            inputs: self.inputs.clone(),
+            drop: self.drop.clone(),
+            missing: match self.missing {
+                MissingArgument::Error => Missing::Error,
+                MissingArgument::Drop => Missing::Drop,
+            },
+            likelihood: match self.likelihood() {
+                LikelihoodArgument::Auto => None,
+                LikelihoodArgument::Named(family) => Some(family),
+            },
+            exposure: self.exposure.clone(),
+            trials: self.trials.clone(),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! object goes to standard output and nothing else; progress and notices go to standard error.
 
 mod arguments;
+mod compare;
 mod data;
 mod density;
 mod fit;
@@ -61,6 +62,7 @@ pub fn run() -> ExitCode {
         Command::Show(arguments) => show::show(&arguments),
         Command::Particles(arguments) => show::particles(&arguments),
         Command::Density(arguments) => density::run(&arguments),
+        Command::Compare(arguments) => compare::run(&arguments),
         Command::Stein(arguments) => stein::run(&arguments),
     };
     match outcome {

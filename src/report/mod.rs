@@ -15,8 +15,10 @@
 //! | [`effects`] | predicted effect of each input |
 //! | [`fit`] | the fit over the data, for one input |
 //! | [`series`] | predictions along time, of several models |
+//! | [`growth`] | how a cost grows with a size |
 //! | [`map`] | a field over longitude and latitude |
 //! | [`estimates`] | a parameter's particles against other methods' values |
+//! | `compare` | methods on tables: what each gains and costs (with feature `table`) |
 //! | [`stein`] | how particles move in the plane, and what moves them |
 //!
 //! ```
@@ -29,10 +31,13 @@
 
 pub mod calibration;
 pub mod classes;
+#[cfg(feature = "table")]
+pub mod compare;
 pub mod data;
 pub mod effects;
 pub mod estimates;
 pub mod fit;
+pub mod growth;
 pub mod map;
 pub mod observed;
 pub mod page;

@@ -18,11 +18,7 @@ const NAMED_INPUTS: usize = 12;
 /// [`Error::Invalid`](crate::Error::Invalid) where a figure cannot be drawn.
 pub fn html(report: &Report) -> Result<String> {
     let title = title(&report.summary);
-    let mut page = format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<h1>{title}</h1>\n"
-    );
+    let mut page = head(&title, "");
     page.push_str(&summary(&report.summary));
     page.push_str(&notices(&report.notices));
     if !report.scores.is_empty() {
@@ -35,7 +31,7 @@ pub fn html(report: &Report) -> Result<String> {
         page.push_str("<h2>Parameters</h2>\n");
         page.push_str(&table::parameters(&report.parameters));
     }
-    let mut figures = Figures { page, count: 0 };
+    let mut figures = Figures::new(page);
     let point = report.summary.point_name();
     let posterior = particles::svgs(&report.particles)?;
     let heading = if report.particles.iter().any(|p| p.values.len() > 1) {
@@ -75,8 +71,17 @@ pub fn html(report: &Report) -> Result<String> {
     Ok(figures.page)
 }
 
+/// The beginning of a page, up to its heading; `title` is HTML, `style` comes on top of what all pages share.
+pub(super) fn head(title: &str, style: &str) -> String {
+    format!(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <title>{title}</title>\n<style>\n{STYLE}{style}</style>\n</head>\n<body>\n<h1>{title}</h1>\n"
+    )
+}
+
 /// Class of the layout, figures, caption.
-type Group = (&'static str, Vec<String>, String);
+pub(super) type Group = (&'static str, Vec<String>, String);
 
 fn predictions(report: &Report) -> Result<Vec<Group>> {
     let mut groups = Vec::new();
@@ -134,14 +139,18 @@ fn class_sections(classes: &Classes) -> Result<Vec<(&'static str, Vec<Group>)>> 
 }
 
 /// The page so far, and how many figures it has.
-struct Figures {
-    page: String,
+pub(super) struct Figures {
+    pub page: String,
     count: usize,
 }
 
 impl Figures {
+    pub fn new(page: String) -> Self {
+        Self { page, count: 0 }
+    }
+
     /// A section with those groups that have figures, two of them side by side; nothing where none has.
-    fn section(&mut self, heading: &str, groups: &[Group]) {
+    pub fn section(&mut self, heading: &str, groups: &[Group]) {
         let shown: Vec<&Group> = groups.iter().filter(|(_, svgs, _)| !svgs.is_empty()).collect();
         if shown.is_empty() {
             return;

@@ -1,0 +1,243 @@
+//! How long the rest of a grid takes.
+//!
+//! What a row takes is a guess from its size times what rows of its table and of its method took compared to theirs:
+//!
+//! ```text
+//! log s = log w(n, D, method) + μ + a_method + b_table
+//! ```
+//!
+//! w counts the operations of an evaluation and guesses the number of evaluations. μ, a and b are means of what is left
+//! over, shrunk towards zero as if each had been seen half a time without any effect. A method that has been seen on a table
+//! needs no model: another split takes what the ones before took.
+
+use super::grid::{Cell, Grid, GridTable};
+use crate::fit::{FitOptions, Method, ModelChoice};
+use crate::inference::SteinPreset;
+use crate::likelihood::Family;
+
+/// Seconds of one row beyond its evaluations: a process starts, a table is read.
+const OVERHEAD: f64 = 0.05;
+/// Seconds of N³ multiplications and additions of an evaluation, and of N²D of its kernel.
+const CUBIC: f64 = 4e-11;
+const KERNEL: f64 = 6e-10;
+/// Seconds of an evaluation beside.
+const EVALUATION: f64 = 5e-6;
+/// An evaluation of a latent model takes as many factorisations as it takes steps to the Gaussian of its latent values.
+const LATENT_STEPS: f64 = 8.0;
+/// How much a method or table is shrunk towards the others.
+const SHRINKAGE: f64 = 0.5;
+/// Rounds in which means over methods and tables settle.
+const ROUNDS: usize = 20;
+
+/// What a row took, start of its process and reading of its table included.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Timing {
+    /// The row.
+    pub cell: Cell,
+    /// Seconds.
+    pub seconds: f64,
+}
+
+/// Seconds that the rows still to run will take, or `None` before any row is done.
+pub fn seconds_left(grid: &Grid, done: &[Timing], left: &[Cell]) -> Option<f64> {
+    let model = Model::new(grid, done)?;
+    Some(left.iter().map(|cell| model.seconds(grid, *cell)).sum())
+}
+
+struct Model<'a> {
+    done: &'a [Timing],
+    common: f64,
+    methods: Vec<f64>,
+    tables: Vec<f64>,
+}
+
+impl<'a> Model<'a> {
+    fn new(grid: &Grid, done: &'a [Timing]) -> Option<Self> {
+        if done.is_empty() {
+            return None;
+        }
+        let residuals: Vec<f64> =
+            done.iter().map(|t| t.seconds.max(1e-3).ln() - prior_seconds(grid, t.cell).ln()).collect();
+        let mut model = Self {
+            done,
+            common: 0.0,
+            methods: vec![0.0; grid.methods.len()],
+            tables: vec![0.0; grid.tables.len()],
+        };
+        for _ in 0..ROUNDS {
+            let rest = |m: &Self, k: usize| {
+                let cell = done[k].cell;
+                residuals[k] - m.common - m.methods[cell.method] - m.tables[cell.table]
+            };
+            model.common += (0..done.len()).map(|k| rest(&model, k)).sum::<f64>() / done.len() as f64;
+            for method in 0..grid.methods.len() {
+                let of: Vec<usize> = (0..done.len()).filter(|k| done[*k].cell.method == method).collect();
+                let sum: f64 = of.iter().map(|k| rest(&model, *k) + model.methods[method]).sum();
+                model.methods[method] = sum / (of.len() as f64 + SHRINKAGE);
+            }
+            for table in 0..grid.tables.len() {
+                let of: Vec<usize> = (0..done.len()).filter(|k| done[*k].cell.table == table).collect();
+                let sum: f64 = of.iter().map(|k| rest(&model, *k) + model.tables[table]).sum();
+                model.tables[table] = sum / (of.len() as f64 + SHRINKAGE);
+            }
+        }
+        Some(model)
+    }
+
+    fn seconds(&self, grid: &Grid, cell: Cell) -> f64 {
+        let alike: Vec<f64> = (self.done.iter())
+            .filter(|t| t.cell.table == cell.table && t.cell.method == cell.method)
+            .map(|t| t.seconds)
+            .collect();
+        if !alike.is_empty() {
+            return alike.iter().sum::<f64>() / alike.len() as f64;
+        }
+        let log = self.common + self.methods[cell.method] + self.tables[cell.table];
+        prior_seconds(grid, cell) * log.exp()
+    }
+}
+
+/// What a row may take on a machine like any other, before anything is known: right to an order of magnitude, and in
+/// proportion to other rows.
+pub(super) fn prior_seconds(grid: &Grid, cell: Cell) -> f64 {
+    let table = &grid.tables[cell.table];
+    let options = grid.methods[cell.method].apply(&table.recipe.options);
+    let family = table.recipe.preparation.likelihood.unwrap_or(Family::Gaussian);
+    let options = FitOptions { likelihood: family, ..options };
+    OVERHEAD + evaluations(&options, table) * evaluation(&options, table, cell.split)
+}
+
+fn evaluation(options: &FitOptions, table: &GridTable, split: usize) -> f64 {
+    let rows = table.splits.get(split).map_or(table.rows, |s| s.train.len());
+    let (n, d, m) = (rows as f64, table.inputs as f64, options.inducing_count() as f64);
+    EVALUATION
+        + match options.choose(rows, 1) {
+            ModelChoice::Latent if options.method == Method::Nuts => CUBIC * n.powi(3) + KERNEL * n * n * d,
+            ModelChoice::Latent => LATENT_STEPS * CUBIC * n.powi(3) + KERNEL * n * n * d,
+            ModelChoice::Sparse => 2.0 * CUBIC * n * m * m + KERNEL * n * m * d,
+            ModelChoice::Svgp | ModelChoice::SparseLatent => {
+                let b = options.batch as f64;
+                CUBIC * (m.powi(3) + 2.0 * b * m * m) + KERNEL * (b + m) * m * d
+            }
+            ModelChoice::Auto | ModelChoice::Exact if family_is_latent(options) => {
+                LATENT_STEPS * CUBIC * n.powi(3) + KERNEL * n * n * d
+            }
+            _ => CUBIC * n.powi(3) + KERNEL * n * n * d,
+        }
+}
+
+fn family_is_latent(options: &FitOptions) -> bool {
+    options.likelihood != Family::Gaussian
+}
+
+/// Evaluations of value and score, as far as one can say without looking.
+fn evaluations(options: &FitOptions, table: &GridTable) -> f64 {
+    let (d, particles) = (table.inputs as f64, options.particles as f64);
+    let search = 150.0 + 10.0 * d;
+    match options.method {
+        Method::Ml | Method::Map | Method::Vi => search,
+        Method::Laplace => search + 2.0 * d,
+        Method::Advi => search + 8.0 * options.iterations.unwrap_or(100) as f64,
+        Method::Svgd if options.preset == SteinPreset::Paper => {
+            particles * options.iterations.unwrap_or(1000) as f64
+        }
+        Method::Svgd => search + particles * (options.iterations.unwrap_or(8) as f64 + 45.0),
+        Method::Nuts => (options.chains * (options.tune + options.draws)) as f64 * (4.0 + 0.5 * d),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::super::grid::Recipe;
+    use super::super::method::MethodSpec;
+    use super::super::splits::SplitRows;
+    use super::*;
+    use crate::table::Preparation;
+
+    /// What 126 rows took: seven tables of up to 308 rows, six methods, three splits, on two cores with other work beside.
+    const RECORDED: &str = include_str!("../../tests/golden/compare_timings.csv");
+
+    fn recorded() -> (Grid, Vec<Timing>) {
+        let recipe = Recipe {
+            preparation: Preparation::new("y"),
+            options: FitOptions::default(),
+            inducing_points: None,
+        };
+        let lines: Vec<Vec<&str>> = RECORDED.lines().skip(1).map(|l| l.split(',').collect()).collect();
+        let mut grid = Grid { tables: Vec::new(), methods: Vec::new(), recipe: recipe.clone() };
+        for line in &lines {
+            let rows: usize = line[2].parse().unwrap();
+            let split = SplitRows { train: (0..rows).collect(), test: vec![rows] };
+            if grid.tables.iter().all(|t| t.name != line[0]) {
+                grid.tables.push(GridTable {
+                    name: line[0].into(),
+                    path: line[0].into(),
+                    rows,
+                    inputs: line[1].parse().unwrap(),
+                    content: 0,
+                    splits: vec![split; 3],
+                    independent: false,
+                    recipe: recipe.clone(),
+                });
+            }
+            let method: MethodSpec = line[3].parse().unwrap();
+            if !grid.methods.contains(&method) {
+                grid.methods.push(method);
+            }
+        }
+        let timing = |line: &Vec<&str>| Timing {
+            cell: Cell {
+                table: grid.tables.iter().position(|t| t.name == line[0]).unwrap(),
+                method: grid.methods.iter().position(|m| m.to_string() == line[3]).unwrap(),
+                split: line[4].parse().unwrap(),
+            },
+            seconds: line[5].parse().unwrap(),
+        };
+        let timings = lines.iter().map(timing).collect();
+        (grid, timings)
+    }
+
+    #[test]
+    fn from_a_fifth_of_the_rows_on_the_time_left_is_right_within_a_factor_of_two() {
+        let (grid, timings) = recorded();
+        let order = grid.cells();
+        let took: Vec<Timing> =
+            order.iter().map(|cell| *timings.iter().find(|t| t.cell == *cell).unwrap()).collect();
+        assert_eq!(took.len(), 126);
+        assert_eq!(seconds_left(&grid, &[], &order), None);
+        let total: f64 = took.iter().map(|t| t.seconds).sum();
+        for done in took.len() / 5..took.len() {
+            let truth: f64 = took[done..].iter().map(|t| t.seconds).sum();
+            // The last rows are too few for their chances to even out.
+            if truth < 0.02 * total {
+                break;
+            }
+            let ratio = seconds_left(&grid, &took[..done], &order[done..]).unwrap() / truth;
+            assert!((0.5..=2.0).contains(&ratio), "after {done} rows: {ratio:.2} of {truth:.1} s");
+        }
+    }
+
+    #[test]
+    fn a_method_seen_on_a_table_is_expected_to_take_as_long_again() {
+        let (grid, timings) = recorded();
+        let cell = |split| Cell { table: 2, method: 1, split };
+        let of = |split| *timings.iter().find(|t| t.cell == cell(split)).unwrap();
+        let left = seconds_left(&grid, &[of(0), of(1)], &[cell(2)]).unwrap();
+        assert!((left - 0.5 * (of(0).seconds + of(1).seconds)).abs() < 1e-12);
+    }
+
+    #[test]
+    fn larger_tables_and_chains_cost_more() {
+        let (grid, _) = recorded();
+        let seconds = |table: &str, method: &str| {
+            let table = grid.tables.iter().position(|t| t.name == table).unwrap();
+            let method = grid.methods.iter().position(|m| m.to_string() == method).unwrap();
+            prior_seconds(&grid, Cell { table, method, split: 0 })
+        };
+        assert!(seconds("yacht", "svgd:20") > seconds("challenger", "svgd:20"));
+        assert!(seconds("yacht", "svgd:20") > seconds("yacht", "svgd:2"));
+        let cells = grid.cells();
+        assert!(cells.iter().map(|c| c.split).is_sorted() && cells[0].table != cells[41].table);
+    }
+}
