@@ -51,8 +51,10 @@ impl Splits {
             Splits::Random { count, train_fraction } => (0..*count)
                 .map(|k| {
                     let seed = seed.wrapping_add(k as u64);
-                    let (train, test) =
-                        split::resolve(&Split::Holdout { fraction: 1.0 - train_fraction, seed }, rows)?;
+                    // What is left of 0.7 is 0.3, as `fit --holdout` has it, without the rounding of the difference.
+                    let fraction = ((1.0 - train_fraction) * 1e12).round() / 1e12;
+                    let (train, test) = split::resolve(&Split::Holdout { fraction, seed }, rows)
+                        .map_err(|error| Error::Invalid(format!("{name}: {error}")))?;
                     Ok(SplitRows { train, test })
                 })
                 .collect(),
@@ -106,7 +108,7 @@ mod tests {
         let splits = Splits::default().resolve("t", 20, 7).unwrap();
         assert_eq!(splits.len(), 5);
         for (k, rows) in splits.iter().enumerate() {
-            let holdout = Split::Holdout { fraction: 1.0 - 0.7, seed: 7 + k as u64 };
+            let holdout = Split::Holdout { fraction: 0.3, seed: 7 + k as u64 };
             assert_eq!((rows.train.clone(), rows.test.clone()), split::resolve(&holdout, 20).unwrap());
             assert_eq!(rows.train.len(), 14);
         }
