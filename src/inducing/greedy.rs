@@ -10,7 +10,7 @@
 //! before it, so memory sets the pace. Rows are cut into blocks of [`STRIP`], whose columns lie one after the other: the
 //! sums of a block stay in cache, and blocks go to threads without changing a bit.
 
-use crate::kernel::{Kernel, Points, STRIP, Strip};
+use crate::kernel::{Features, Kernel, Points, STRIP, Strip};
 use crate::linalg::elementwise::vectorise;
 use crate::{Error, Result};
 use rayon::prelude::*;
@@ -22,6 +22,7 @@ const LEAST_VARIANCE: f64 = 1e-10;
 struct Block<'a> {
     x: Points<'a>,
     /// Columns of L for these rows, one after the other.
+    features: Features,
     factor: Vec<f64>,
     /// Variance of f(x_i) given the points so far.
     variances: Vec<f64>,
@@ -77,13 +78,17 @@ impl<'a> Block<'a> {
     fn new(kernel: &Kernel, theta: &[f64], x: Points<'a>, count: usize) -> Self {
         let mut scratch = vec![0.0; STRIP * kernel.scratch_strips()];
         let (mut variances, mut point) = (vec![0.0; x.rows()], vec![0.0; x.dim()]);
+        let (mut features, mut of_point) = (Features::default(), vec![0.0; kernel.feature_count()]);
+        let of_rows = features.prepare(kernel, theta, x);
         for (i, variance) in variances.iter_mut().enumerate() {
             x.row_into(i, &mut point);
+            of_rows.row_into(i, &mut of_point);
             // The latent function with itself: white noise, which two observations do not share, must not count.
-            let strip = Strip { x: x.slice(i, 1), z: &point, same: None };
+            let features = (of_rows.slice(i, 1), of_point.as_slice());
+            let strip = Strip { x: x.slice(i, 1), z: &point, same: None, features };
             kernel.strip(theta, strip, std::slice::from_mut(variance), &mut scratch);
         }
-        Self { x, factor: Vec::with_capacity(x.rows() * count), variances, scratch }
+        Self { x, features, factor: Vec::with_capacity(x.rows() * count), variances, scratch }
     }
 
     /// Adds the column l = (k(X, z) − Σ_m L_m L_zm)/√v of a point z with conditional variance v, where L_z is its own row.
@@ -91,7 +96,10 @@ impl<'a> Block<'a> {
         let (start, rows) = (self.factor.len(), self.x.rows());
         self.factor.resize(start + rows, 0.0);
         let (before, column) = self.factor.split_at_mut(start);
-        let strip = Strip { x: self.x, z: point, same: None };
+        let mut features = Features::default();
+        features.prepare(kernel, theta, Points::columns_of(point, 1, point.len()));
+        let features = (self.features.points(), features.values());
+        let strip = Strip { x: self.x, z: point, same: None, features };
         kernel.strip(theta, strip, column, &mut self.scratch);
         let variances = &mut self.variances;
         vectorise(

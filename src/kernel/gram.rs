@@ -14,11 +14,41 @@ use std::ops::Range;
 #[derive(Debug, Default)]
 pub struct KernelWorkspace {
     blocks: Vec<Block>,
+    rows: Features,
+    points: Features,
+}
+
+/// [Features](super::Covariance::features) of some rows.
+#[derive(Debug, Default)]
+pub(crate) struct Features {
+    values: Vec<f64>,
+    count: usize,
+    rows: usize,
+}
+
+impl Features {
+    /// Those of `x`, in the place of those before.
+    pub(crate) fn prepare(&mut self, kernel: &Kernel, theta: &[f64], x: Points<'_>) -> Points<'_> {
+        (self.count, self.rows) = (kernel.feature_count(), x.rows());
+        self.values.resize(self.count * self.rows, 0.0);
+        kernel.features(theta, x, &mut self.values);
+        self.points()
+    }
+
+    /// Column by column.
+    pub(crate) fn values(&self) -> &[f64] {
+        &self.values
+    }
+
+    pub(crate) fn points(&self) -> Points<'_> {
+        Points::columns_of(&self.values, self.rows, self.count)
+    }
 }
 
 #[derive(Debug)]
 struct Block {
     point: Vec<f64>,
+    features: Vec<f64>,
     values: Vec<f64>,
     scratch: Vec<f64>,
     theta: Vec<f64>,
@@ -31,18 +61,14 @@ impl KernelWorkspace {
     pub fn new(kernel: &Kernel, rows: usize, dim: usize) -> Self {
         let block = || Block {
             point: vec![0.0; dim],
+            features: vec![0.0; kernel.feature_count()],
             values: vec![0.0; STRIP],
             scratch: vec![0.0; STRIP * kernel.scratch_strips()],
             theta: vec![0.0; kernel.parameter_count()],
             x: Vec::new(),
             z: Vec::new(),
         };
-        Self { blocks: (0..rows.div_ceil(STRIP)).map(|_| block()).collect() }
-    }
-
-    /// The blocks of a matrix of `rows` rows, which may be fewer than the workspace was made for.
-    fn blocks(&mut self, rows: usize) -> &mut [Block] {
-        &mut self.blocks[..rows.div_ceil(STRIP)]
+        Self { blocks: (0..rows.div_ceil(STRIP)).map(|_| block()).collect(), ..Self::default() }
     }
 }
 
@@ -56,15 +82,19 @@ impl Kernel {
         workspace: &mut KernelWorkspace,
         par: Par,
     ) {
-        for_each_block(out, workspace.blocks(x.rows()), 0, par, &|mut rows_out, block, start| {
+        let KernelWorkspace { blocks, rows: features, .. } = workspace;
+        let features = features.prepare(self, theta, x);
+        for_each_block(out, of_rows(blocks, x.rows()), 0, par, &|mut rows_out, block, start| {
             let end = start + rows_out.nrows();
             for j in 0..end {
                 let first = j.max(start);
                 x.row_into(j, &mut block.point);
+                features.row_into(j, &mut block.features);
                 let strip = Strip {
                     x: x.slice(first, end - first),
                     z: &block.point,
                     same: (j >= start).then_some(0),
+                    features: (features.slice(first, end - first), &block.features),
                 };
                 if let Some(column) = rows_out.rb_mut().col_mut(j).try_as_col_major_mut() {
                     let column = &mut column.as_slice_mut()[first - start..];
@@ -84,11 +114,14 @@ impl Kernel {
         workspace: &mut KernelWorkspace,
         par: Par,
     ) {
-        for_each_block(out, workspace.blocks(x.rows()), 0, par, &|mut rows_out, block, start| {
-            let x = x.slice(start, rows_out.nrows());
+        let KernelWorkspace { blocks, rows: features, points } = workspace;
+        let (features, points) = (features.prepare(self, theta, x), points.prepare(self, theta, z));
+        for_each_block(out, of_rows(blocks, x.rows()), 0, par, &|mut rows_out, block, start| {
+            let (x, features) = (x.slice(start, rows_out.nrows()), features.slice(start, rows_out.nrows()));
             for j in 0..z.rows() {
                 z.row_into(j, &mut block.point);
-                let strip = Strip { x, z: &block.point, same: None };
+                points.row_into(j, &mut block.features);
+                let strip = Strip { x, z: &block.point, same: None, features: (features, &block.features) };
                 if let Some(column) = rows_out.rb_mut().col_mut(j).try_as_col_major_mut() {
                     self.strip(theta, strip, column.as_slice_mut(), &mut block.scratch);
                 }
@@ -113,7 +146,9 @@ impl Kernel {
     ) {
         let inputs = x_adjoint.is_some();
         let (n, dim) = (x.rows(), x.dim());
-        for_each_index(workspace.blocks(n), 0, par, &|block, index| {
+        let KernelWorkspace { blocks, rows: features, .. } = workspace;
+        let (blocks, features) = (of_rows(blocks, n), features.prepare(self, theta, x));
+        for_each_index(blocks, 0, par, &|block, index| {
             let start = index * STRIP;
             let end = (start + STRIP).min(n);
             block.theta.fill(0.0);
@@ -121,9 +156,14 @@ impl Kernel {
             for j in 0..end {
                 let first = j.max(start);
                 x.row_into(j, &mut block.point);
+                features.row_into(j, &mut block.features);
                 let same = j >= start;
-                let strip =
-                    Strip { x: x.slice(first, end - first), z: &block.point, same: same.then_some(0) };
+                let strip = Strip {
+                    x: x.slice(first, end - first),
+                    z: &block.point,
+                    same: same.then_some(0),
+                    features: (features.slice(first, end - first), &block.features),
+                };
                 let values = &mut block.values[..end - first];
                 weights(j, first..end, values);
                 // The lower triangle stands for both: entries off the diagonal count twice.
@@ -139,7 +179,7 @@ impl Kernel {
                 self.strip_adjoint(theta, strip, values, &mut adjoint, &mut block.scratch);
             }
         });
-        for (index, block) in workspace.blocks(n).iter().enumerate() {
+        for (index, block) in blocks.iter().enumerate() {
             theta_adjoint.iter_mut().zip(&block.theta).for_each(|(a, b)| *a += b);
             if let Some(x_adjoint) = &mut x_adjoint {
                 block.add_rows(index * STRIP, x_adjoint.rb_mut());
@@ -163,14 +203,23 @@ impl Kernel {
     ) {
         let inputs = input_adjoints.is_some();
         let (n, dim) = (x.rows(), x.dim());
-        for_each_index(workspace.blocks(n), 0, par, &|block, index| {
+        let KernelWorkspace { blocks, rows: features, points } = workspace;
+        let (features, points) = (features.prepare(self, theta, x), points.prepare(self, theta, z));
+        let blocks = of_rows(blocks, n);
+        for_each_index(blocks, 0, par, &|block, index| {
             let start = index * STRIP;
             let end = (start + STRIP).min(n);
             block.theta.fill(0.0);
             block.prepare_inputs(inputs, STRIP * dim, z.rows() * dim);
             for j in 0..z.rows() {
                 z.row_into(j, &mut block.point);
-                let strip = Strip { x: x.slice(start, end - start), z: &block.point, same: None };
+                points.row_into(j, &mut block.features);
+                let strip = Strip {
+                    x: x.slice(start, end - start),
+                    z: &block.point,
+                    same: None,
+                    features: (features.slice(start, end - start), &block.features),
+                };
                 let values = &mut block.values[..end - start];
                 weights(j, start..end, values);
                 let mut adjoint = StripAdjoint {
@@ -184,7 +233,7 @@ impl Kernel {
                 self.strip_adjoint(theta, strip, values, &mut adjoint, &mut block.scratch);
             }
         });
-        for (index, block) in workspace.blocks(n).iter().enumerate() {
+        for (index, block) in blocks.iter().enumerate() {
             theta_adjoint.iter_mut().zip(&block.theta).for_each(|(a, b)| *a += b);
             if let Some((x_adjoint, z_adjoint)) = &mut input_adjoints {
                 block.add_rows(index * STRIP, x_adjoint.rb_mut());
@@ -202,10 +251,14 @@ impl Kernel {
         theta_adjoint: &mut [f64],
         workspace: &mut KernelWorkspace,
     ) {
-        let Some(block) = workspace.blocks.first_mut() else { return };
+        let KernelWorkspace { blocks, rows: features, .. } = workspace;
+        let features = features.prepare(self, theta, x);
+        let Some(block) = blocks.first_mut() else { return };
         for (i, weight) in weights.iter().enumerate().take(x.rows()) {
             x.row_into(i, &mut block.point);
-            let strip = Strip { x: x.slice(i, 1), z: &block.point, same: Some(0) };
+            features.row_into(i, &mut block.features);
+            let features = (features.slice(i, 1), block.features.as_slice());
+            let strip = Strip { x: x.slice(i, 1), z: &block.point, same: Some(0), features };
             let mut adjoint = StripAdjoint { theta: theta_adjoint, inputs: None };
             self.strip_adjoint(theta, strip, &[*weight], &mut adjoint, &mut block.scratch);
         }
@@ -223,6 +276,11 @@ impl Kernel {
         }
         out
     }
+}
+
+/// The blocks of a matrix of `rows` rows, which may be fewer than the workspace was made for.
+fn of_rows(blocks: &mut [Block], rows: usize) -> &mut [Block] {
+    &mut blocks[..rows.div_ceil(STRIP)]
 }
 
 impl Block {

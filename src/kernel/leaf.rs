@@ -31,6 +31,14 @@ pub trait Covariance: Debug + Send + Sync {
         0
     }
 
+    /// How many numbers of a row its covariances are made of, if they are worth computing once a row and not once a pair.
+    fn feature_count(&self) -> usize {
+        0
+    }
+
+    /// These numbers of all rows, into `out`: [`Covariance::feature_count`] columns of them, one after the other.
+    fn features(&self, _theta: &[f64], _x: Points<'_>, _out: &mut [f64]) {}
+
     /// Covariances k(x_i, z), into `out`.
     fn strip(&self, theta: &[f64], strip: Strip<'_>, out: &mut [f64], scratch: &mut [f64]);
 
@@ -124,6 +132,11 @@ impl<'a> Points<'a> {
         Self(x.as_ref())
     }
 
+    /// `rows` rows and `columns` columns of them, one after the other.
+    pub(crate) fn columns_of(values: &'a [f64], rows: usize, columns: usize) -> Self {
+        Self(MatRef::from_column_major_slice(values, rows, columns))
+    }
+
     /// Number of rows.
     pub fn rows(&self) -> usize {
         self.0.nrows()
@@ -146,6 +159,11 @@ impl<'a> Points<'a> {
         Points(self.0.subrows(start, count))
     }
 
+    /// Columns `start..start + count`.
+    pub(crate) fn columns(&self, start: usize, count: usize) -> Points<'a> {
+        Points(self.0.subcols(start, count))
+    }
+
     /// Copies row `i` into `out` (length D).
     pub fn row_into(&self, i: usize, out: &mut [f64]) {
         for (d, o) in out.iter_mut().enumerate() {
@@ -163,9 +181,17 @@ pub struct Strip<'a> {
     pub z: &'a [f64],
     /// The row that is the same observation as z, if any is: white noise appears there only.
     pub same: Option<usize>,
+    /// [Features](Covariance::features) of the rows and of the point, of the kernel at hand.
+    pub features: (Points<'a>, &'a [f64]),
 }
 
-impl Strip<'_> {
+impl<'a> Strip<'a> {
+    /// The same strip for a part whose features start at `offset`.
+    pub(crate) fn part(&self, offset: usize, count: usize) -> Strip<'a> {
+        let (rows, point) = self.features;
+        Strip { features: (rows.columns(offset, count), &point[offset..offset + count]), ..*self }
+    }
+
     /// Number of rows.
     pub fn len(&self) -> usize {
         self.x.rows()

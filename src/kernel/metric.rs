@@ -12,6 +12,12 @@ pub trait Metric: Debug + Send + Sync + 'static {
     /// Whether [`Metric::adjoint`] asks for the distances again.
     const KEEPS_DISTANCES: bool = false;
 
+    /// Numbers of a row that distances are made of, if not of its columns as they are.
+    const FEATURES: usize = 0;
+
+    /// These numbers of all rows, column by column.
+    fn features(&self, _x: Points<'_>, _out: &mut [f64]) {}
+
     /// The input columns that it looks at.
     fn columns(&self) -> &[usize];
 
@@ -130,10 +136,4 @@ impl Metric for Euclidean {
         let (_, stretch, place) = self.each().find(|(c, ..)| *c == column)?;
         Some(lengthscales[place] / stretch)
     }
-}
-
-/// A pair of columns of a strip's rows.
-#[inline(always)]
-pub(super) fn pair<'a>(x: Points<'a>, columns: &[usize; 2]) -> impl Iterator<Item = (&'a f64, &'a f64)> {
-    x.column(columns[0]).iter().zip(x.column(columns[1]))
 }

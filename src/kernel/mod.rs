@@ -29,6 +29,7 @@ pub use adjoint::{InputAdjoint, StripAdjoint};
 pub use dot_product::{ArcCosine, ArcCosineOrder, Linear, Polynomial};
 pub use expression::{ExpressionError, ExpressionErrorKind, InputColumns, KernelExpression};
 pub use geography::{EARTH_RADIUS, Geography};
+pub(crate) use gram::Features;
 pub use gram::KernelWorkspace;
 pub use leaf::{Covariance, KernelParameter, ParameterRole, Points, STRIP, Strip};
 pub use metric::{Euclidean, Metric, Slopes};
@@ -119,6 +120,29 @@ impl Kernel {
         }
     }
 
+    /// How many numbers [`Kernel::features`] has of a row.
+    pub fn feature_count(&self) -> usize {
+        match self {
+            Kernel::Leaf(leaf) => leaf.feature_count(),
+            Kernel::Sum(parts) | Kernel::Product(parts) => parts.iter().map(Kernel::feature_count).sum(),
+        }
+    }
+
+    /// What all covariances of a row are made of, N×[`Kernel::feature_count`] column by column, into `out`.
+    pub fn features(&self, theta: &[f64], x: Points<'_>, out: &mut [f64]) {
+        match self {
+            Kernel::Leaf(leaf) => leaf.features(theta, x, out),
+            Kernel::Sum(parts) | Kernel::Product(parts) => {
+                let mut rest = out;
+                for (part, theta) in with_parameters(parts, theta) {
+                    let (own, later) = rest.split_at_mut(x.rows() * part.feature_count());
+                    part.features(theta, x, own);
+                    rest = later;
+                }
+            }
+        }
+    }
+
     /// Covariances k(x_i, z) of a strip, into `out` (length of the strip).
     /// `scratch` holds at least [`Kernel::scratch_strips`] × [`STRIP`] numbers.
     pub fn strip(&self, theta: &[f64], strip: Strip<'_>, out: &mut [f64], scratch: &mut [f64]) {
@@ -127,7 +151,7 @@ impl Kernel {
             Kernel::Sum(parts) => {
                 let (part_values, scratch) = scratch.split_at_mut(STRIP);
                 out.fill(0.0);
-                for (part, theta) in with_parameters(parts, theta) {
+                for (part, theta, strip) in with_shares(parts, theta, strip) {
                     let values = &mut part_values[..out.len()];
                     part.strip(theta, strip, values, scratch);
                     out.iter_mut().zip(&*values).for_each(|(o, v)| *o += v);
@@ -136,7 +160,7 @@ impl Kernel {
             Kernel::Product(parts) => {
                 let (part_values, scratch) = scratch.split_at_mut(STRIP);
                 out.fill(1.0);
-                for (part, theta) in with_parameters(parts, theta) {
+                for (part, theta, strip) in with_shares(parts, theta, strip) {
                     let values = &mut part_values[..out.len()];
                     part.strip(theta, strip, values, scratch);
                     out.iter_mut().zip(&*values).for_each(|(o, v)| *o *= v);
@@ -158,7 +182,7 @@ impl Kernel {
             Kernel::Leaf(leaf) => leaf.strip_adjoint(theta, strip, weights, adjoint, scratch),
             Kernel::Sum(parts) => {
                 let mut offset = 0;
-                for (part, theta) in with_parameters(parts, theta) {
+                for (part, theta, strip) in with_shares(parts, theta, strip) {
                     part.strip_adjoint(
                         theta,
                         strip,
@@ -172,12 +196,13 @@ impl Kernel {
             Kernel::Product(parts) => {
                 let n = strip.len();
                 let (values, scratch) = scratch.split_at_mut(parts.len() * STRIP);
-                for ((part, theta), out) in with_parameters(parts, theta).zip(values.chunks_mut(STRIP)) {
+                let shares = with_shares(parts, theta, strip);
+                for ((part, theta, strip), out) in shares.zip(values.chunks_mut(STRIP)) {
                     part.strip(theta, strip, &mut out[..n], scratch);
                 }
                 let (part_weights, scratch) = scratch.split_at_mut(STRIP);
                 let mut offset = 0;
-                for (this, (part, theta)) in with_parameters(parts, theta).enumerate() {
+                for (this, (part, theta, strip)) in with_shares(parts, theta, strip).enumerate() {
                     let part_weights = &mut part_weights[..n];
                     part_weights.copy_from_slice(weights);
                     // The product of the others is formed, not divided out: a factor may be zero.
@@ -232,5 +257,20 @@ fn with_parameters<'a>(
         let (own, rest) = theta.split_at(part.parameter_count());
         theta = rest;
         (part, own)
+    })
+}
+
+/// Each part with its share of the parameter values and of a strip's features.
+fn with_shares<'a>(
+    parts: &'a [Kernel],
+    theta: &'a [f64],
+    strip: Strip<'a>,
+) -> impl Iterator<Item = (&'a Kernel, &'a [f64], Strip<'a>)> {
+    let mut offset = 0;
+    with_parameters(parts, theta).map(move |(part, theta)| {
+        let count = part.feature_count();
+        let strip = strip.part(offset, count);
+        offset += count;
+        (part, theta, strip)
     })
 }

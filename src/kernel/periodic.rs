@@ -36,6 +36,19 @@ fn place(shared: bool, d: usize) -> usize {
     if shared { 1 } else { 1 + d }
 }
 
+/// Sines and cosines of πx/p for the d-th column of a strip's rows, and of its point.
+#[inline(always)]
+fn turns<'a>(strip: Strip<'a>, d: usize) -> (&'a [f64], &'a [f64], [f64; 2]) {
+    let (rows, point) = strip.features;
+    (rows.column(2 * d), rows.column(2 * d + 1), [point[2 * d], point[2 * d + 1]])
+}
+
+/// Sine and cosine of the difference of two angles.
+#[inline(always)]
+fn difference(a: [f64; 2], b: [f64; 2]) -> (f64, f64) {
+    (a[0].mul_add(b[1], -(a[1] * b[0])), a[0].mul_add(b[0], a[1] * b[1]))
+}
+
 impl Periodic {
     /// On the given input columns, with one lengthscale a column, or one for all where `shared`.
     /// Starts: variance 1, lengthscales √D, period 1.
@@ -48,13 +61,12 @@ impl Periodic {
     /// k(x_i, z) into `out`.
     #[inline(always)]
     fn values(&self, theta: &[f64], strip: Strip<'_>, out: &mut [f64]) {
-        let frequency = 1.0 / theta[theta.len() - 1];
         out.fill(0.0);
-        for (d, &column) in self.columns.iter().enumerate() {
+        for d in 0..self.columns.len() {
             let inverse = 1.0 / theta[place(self.shared, d)];
-            let z = strip.z[column];
-            for (s, x) in out.iter_mut().zip(strip.x.column(column)) {
-                let t = sin_cos_half_turns((x - z) * frequency).0 * inverse;
+            let (sines, cosines, of_point) = turns(strip, d);
+            for (s, (sin, cos)) in out.iter_mut().zip(sines.iter().zip(cosines)) {
+                let t = difference([*sin, *cos], of_point).0 * inverse;
                 *s = t.mul_add(t, *s);
             }
         }
@@ -77,6 +89,22 @@ impl Covariance for Periodic {
 
     fn scratch_strips(&self) -> usize {
         3
+    }
+
+    fn feature_count(&self) -> usize {
+        2 * self.columns.len()
+    }
+
+    fn features(&self, theta: &[f64], x: Points<'_>, out: &mut [f64]) {
+        let frequency = 1.0 / theta[theta.len() - 1];
+        for (column, out) in self.columns.iter().zip(out.chunks_mut(2 * x.rows().max(1))) {
+            let (sines, cosines) = out.split_at_mut(x.rows());
+            let written = sines.iter_mut().zip(cosines);
+            written.zip(x.column(*column)).for_each(|((sin, cos), x)| {
+                // Signs are those of the angle's half turns, and drop out of products of two rows.
+                (*sin, *cos) = sin_cos_half_turns(x * frequency);
+            });
+        }
     }
 
     fn strip(&self, theta: &[f64], strip: Strip<'_>, out: &mut [f64], _: &mut [f64]) {
@@ -112,10 +140,14 @@ impl Covariance for Periodic {
                     let place = place(self.shared, d);
                     let (x, z, inverse) = (strip.x.column(column), strip.z[column], 1.0 / theta[place]);
                     // A pass that only writes, over the whole strip: with sums in it, it would not vectorise.
-                    for (((square, product), x), c) in
-                        squares.iter_mut().zip(products.iter_mut()).zip(x).zip(&*weighted)
+                    let (sines, cosines, of_point) = turns(strip, d);
+                    for (((square, product), (sin, cos)), c) in squares
+                        .iter_mut()
+                        .zip(products.iter_mut())
+                        .zip(sines.iter().zip(cosines))
+                        .zip(&*weighted)
                     {
-                        let (sin, cos) = sin_cos_half_turns((x - z) * frequency);
+                        let (sin, cos) = difference([*sin, *cos], of_point);
                         (*square, *product) = (c * sin * sin, c * sin * cos);
                     }
                     adjoint.theta[place] += sum(squares) * inverse * inverse * inverse;

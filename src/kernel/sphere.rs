@@ -7,12 +7,12 @@
 //! functions on spheres", Bernoulli 2013, example 2). The two distances differ by a share of (d/R)²/24: 0.1 % at 1,000 km.
 //!
 //! Differences are taken between coordinates of u and v, which keeps 10⁻⁹ km and holds across the date line and at the
-//! poles. Cost: two sines and cosines a pair of rows, some three times the cost of a Euclidean distance.
+//! poles. Sines and cosines are taken once a row, so that a pair costs what a distance in space does.
 
 use super::adjoint::InputAdjoint;
 use super::geography::{EARTH_RADIUS, Geography};
-use super::metric::{Metric, Slopes, pair};
-use super::{STRIP, Strip};
+use super::metric::{Metric, Slopes};
+use super::{Points, STRIP, Strip};
 use crate::linalg::elementwise::{dot, sin_cos_half_turns, sum};
 
 /// r = R|u − v|/(ℓ · unit): one lengthscale ℓ for two columns, longitude and latitude.
@@ -34,6 +34,9 @@ struct Place {
     cos: [f64; 2],
 }
 
+/// Numbers of a [`Place`].
+const NUMBERS: usize = 7;
+
 impl Sphere {
     /// On a column of longitudes and one of latitudes.
     pub fn new(columns: [usize; 2], geography: Geography) -> Self {
@@ -48,12 +51,6 @@ impl Sphere {
         let (sin_lat, cos_lat) = sin_cos(latitude, self.to_turns[1]);
         let vector = [cos_lat * cos_lon, cos_lat * sin_lon, sin_lat];
         Place { vector, sin: [sin_lon, sin_lat], cos: [cos_lon, cos_lat] }
-    }
-
-    /// The strip's point.
-    #[inline(always)]
-    fn point(&self, strip: Strip<'_>) -> Place {
-        self.place(strip.z[self.columns[0]], strip.z[self.columns[1]])
     }
 }
 
@@ -70,6 +67,18 @@ fn difference(u: [f64; 3], v: [f64; 3]) -> [f64; 3] {
 }
 
 impl Place {
+    fn numbers(&self) -> [f64; NUMBERS] {
+        let ([x, y, z], [sin_lon, sin_lat], [cos_lon, cos_lat]) = (self.vector, self.sin, self.cos);
+        [x, y, z, sin_lon, sin_lat, cos_lon, cos_lat]
+    }
+
+    /// The strip's point.
+    #[inline(always)]
+    fn of_point(strip: Strip<'_>) -> Self {
+        let f = strip.features.1;
+        Self { vector: [f[0], f[1], f[2]], sin: [f[3], f[4]], cos: [f[5], f[6]] }
+    }
+
     /// (w·∂u/∂λ, w·∂u/∂φ).
     #[inline(always)]
     fn along(&self, w: [f64; 3]) -> [f64; 2] {
@@ -81,6 +90,17 @@ impl Place {
 
 impl Metric for Sphere {
     const KEEPS_DISTANCES: bool = true;
+    const FEATURES: usize = NUMBERS;
+
+    fn features(&self, x: Points<'_>, out: &mut [f64]) {
+        let n = x.rows();
+        let pairs = x.column(self.columns[0]).iter().zip(x.column(self.columns[1]));
+        for (i, (longitude, latitude)) in pairs.enumerate() {
+            for (k, number) in self.place(*longitude, *latitude).numbers().into_iter().enumerate() {
+                out[k * n + i] = number;
+            }
+        }
+    }
 
     fn columns(&self) -> &[usize] {
         &self.columns
@@ -93,9 +113,10 @@ impl Metric for Sphere {
     #[inline(always)]
     fn squared_distances(&self, lengthscales: &[f64], strip: Strip<'_>, s: &mut [f64]) {
         let factor = self.radius_squared / (lengthscales[0] * lengthscales[0]);
-        let v = self.point(strip).vector;
-        for (s, (longitude, latitude)) in s.iter_mut().zip(pair(strip.x, &self.columns)) {
-            let w = difference(self.place(*longitude, *latitude).vector, v);
+        let v = Place::of_point(strip).vector;
+        let [x, y, z] = [0, 1, 2].map(|k| strip.features.0.column(k));
+        for (s, ((x, y), z)) in s.iter_mut().zip(x.iter().zip(y).zip(z)) {
+            let w = difference([*x, *y, *z], v);
             *s = factor * w[0].mul_add(w[0], w[1].mul_add(w[1], w[2] * w[2]));
         }
     }
@@ -114,7 +135,9 @@ impl Metric for Sphere {
         lengthscale_adjoint[0] -= 2.0 / lengthscale * dot(slopes.slopes, slopes.distances);
         let Some(inputs) = inputs else { return };
         let factor = 2.0 * self.radius_squared / (lengthscale * lengthscale);
-        let v = self.point(strip);
+        let v = Place::of_point(strip);
+        let [x, y, z, sin_lon, sin_lat, cos_lon, cos_lat] =
+            std::array::from_fn(|k| strip.features.0.column(k));
         let radians = self.geography.scales.map(f64::to_radians);
         // A pass that only writes, over the whole strip: with sums in it, it would not vectorise.
         let mut of_x = [[0.0; STRIP]; 2];
@@ -122,9 +145,16 @@ impl Metric for Sphere {
         let n = slopes.slopes.len().min(STRIP);
         let ([x_lon, x_lat], [z_lon, z_lat]) = (&mut of_x, &mut of_z);
         let written = x_lon.iter_mut().zip(x_lat).zip(z_lon.iter_mut().zip(z_lat));
-        let rows = slopes.slopes.iter().zip(pair(strip.x, &self.columns));
-        for (((x_lon, x_lat), (z_lon, z_lat)), (c, (longitude, latitude))) in written.zip(rows) {
-            let u = self.place(*longitude, *latitude);
+        let vectors = x.iter().zip(y).zip(z);
+        let angles = sin_lon.iter().zip(sin_lat).zip(cos_lon.iter().zip(cos_lat));
+        let rows = slopes.slopes.iter().zip(vectors.zip(angles));
+        for (
+            ((x_lon, x_lat), (z_lon, z_lat)),
+            (c, (((x, y), z), ((sin_lon, sin_lat), (cos_lon, cos_lat)))),
+        ) in written.zip(rows)
+        {
+            let (sin, cos) = ([*sin_lon, *sin_lat], [*cos_lon, *cos_lat]);
+            let u = Place { vector: [*x, *y, *z], sin, cos };
             let w = difference(u.vector, v.vector);
             let (of_u, of_v) = (u.along(w), v.along(w));
             (*x_lon, *x_lat) = (c * of_u[0], c * of_u[1]);

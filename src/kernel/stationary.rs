@@ -183,6 +183,14 @@ impl<R: Radial, M: Metric> Covariance for Stationary<R, M> {
         2 + usize::from(M::KEEPS_DISTANCES)
     }
 
+    fn feature_count(&self) -> usize {
+        M::FEATURES
+    }
+
+    fn features(&self, _: &[f64], x: Points<'_>, out: &mut [f64]) {
+        self.metric.features(x, out);
+    }
+
     fn strip(&self, theta: &[f64], strip: Strip<'_>, out: &mut [f64], _: &mut [f64]) {
         let (variance, alpha) = (theta[0], self.alpha(theta));
         vectorise(
