@@ -200,7 +200,8 @@ fn parameters(fitted: &Value) -> String {
 #[test]
 fn a_fit_that_was_killed_again_and_again_ends_in_the_same_result() {
     let folder = Folder::new(400);
-    for model in ["svgp --likelihood bernoulli --target flag", "sparse-latent --target y"] {
+    for model in ["svgp --likelihood bernoulli --target flag", "svgp --target y", "sparse-latent --target y"]
+    {
         let line = format!(
             "fit t.csv --inputs a,b --holdout 0.2 --inducing 60 --warm-up 200 --iterations 60 --particles 6 --batch 64 --model \
              {model}"
@@ -226,7 +227,8 @@ fn a_fit_that_was_killed_again_and_again_ends_in_the_same_result() {
 #[test]
 fn a_checkpoint_of_another_fit_is_refused() {
     let folder = Folder::new(200);
-    let line = "fit t.csv --target y --inputs a,b --model svgp --method vi --inducing 20 --checkpoint state";
+    let line = "fit t.csv --target flag --likelihood bernoulli --inputs a,b --model svgp --method vi --inducing 20 --checkpoint \
+                state";
     let mut child = folder
         .command(&format!("{line} --iterations 1000000 --checkpoint-every 5"))
         .stdout(Stdio::null())

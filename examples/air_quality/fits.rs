@@ -39,10 +39,9 @@ impl Fits {
             kernel: Some(study.kernel.parse()?),
             priors: study.priors.iter().map(|(path, prior)| (path.clone(), Some(*prior))).collect(),
             inducing: Some(study.inducing),
-            batch: study.batch,
             particles: study.particles,
-            warm_up: Some(study.warm_up),
-            iterations: Some(study.iterations),
+            warm_up: study.warm_up,
+            iterations: study.iterations,
             ..FitOptions::default()
         };
         let particles = timed("SVGD", &train, &options)?;

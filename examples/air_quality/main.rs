@@ -77,8 +77,8 @@ impl Arguments {
             kernel: self.kernel.clone().unwrap_or(study.kernel),
             inducing: self.inducing.unwrap_or(study.inducing),
             particles: self.particles.unwrap_or(study.particles),
-            warm_up: self.warm_up.unwrap_or(study.warm_up),
-            iterations: self.iterations.unwrap_or(study.iterations),
+            warm_up: self.warm_up.or(study.warm_up),
+            iterations: self.iterations.or(study.iterations),
             ..study
         }
     }

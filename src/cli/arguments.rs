@@ -173,14 +173,16 @@ pub(crate) struct InferenceArguments {
     /// Random starts besides the given one.
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u16).range(0..=1000))]
     pub restarts: Option<u16>,
-    /// Rows of a minibatch (svgp, sparse-latent) [default: 256].
+    /// Rows of a minibatch (svgp, sparse-latent); with Gaussian noise samples have 8 to 32 times as many, or as there are
+    /// inducing points [default: 256].
     #[arg(long, value_name = "B", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub batch: Option<u32>,
-    /// Most minibatches of the search for the mode (svgp, sparse-latent) [default: 3000].
+    /// Most minibatches of the search for the mode (svgp, sparse-latent); with Gaussian noise an iteration on a sample counts
+    /// as ten [default: 3000].
     #[arg(long, value_name = "T", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     pub warm_up: Option<u32>,
-    /// Whether the inducing points climb with the parameters (sparse, svgp, sparse-latent) [default: yes in minibatches, unless
-    /// they are given; no in sparse].
+    /// Whether the inducing points climb with the parameters (sparse, svgp, sparse-latent) [default: yes, unless they are
+    /// given].
     #[arg(long, value_name = "YES|NO", value_parser = parse_yes)]
     pub optimise_inducing: Option<bool>,
 }
@@ -198,7 +200,7 @@ pub(crate) struct FitArguments {
     /// Where a minibatched fit (svgp, sparse-latent) writes its state, to be resumed if it is stopped.
     #[arg(long, value_name = "FILE")]
     pub checkpoint: Option<PathBuf>,
-    /// Minibatches between two checkpoints.
+    /// Minibatches between two checkpoints; with Gaussian noise there is one after each sample.
     #[arg(long, value_name = "K", default_value_t = 100, requires = "checkpoint",
         value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     pub checkpoint_every: u32,

@@ -3,7 +3,10 @@
 
 use crate::Result;
 use crate::density::LogDensity;
-use crate::model::{Collapsed, CollapsedForm, CollapsedWorkspace, Criterion, Model, SparseModel, Target};
+use crate::linalg::in_parallel;
+use crate::model::{
+    Collapsed, CollapsedForm, CollapsedWorkspace, Criterion, Model, SparseModel, Target, TargetWorkspace,
+};
 use crate::parameter::Layout;
 use faer::{Mat, Par};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,7 +19,16 @@ pub struct WithInducing<'a> {
     y: &'a [f64],
     form: CollapsedForm,
     criterion: Criterion,
+    /// How many times each row counts.
+    weight: f64,
     evaluations: AtomicUsize,
+}
+
+/// Memory of one thread: a model whose inducing inputs move, and what an evaluation needs.
+#[derive(Debug)]
+pub struct InducingWorkspace {
+    model: SparseModel,
+    own: TargetWorkspace<Workspace>,
 }
 
 /// The bound at one Z, with the gradient in Z beside that in θ.
@@ -24,6 +36,7 @@ struct AtInducing<'a> {
     collapsed: Collapsed<'a>,
 }
 
+#[derive(Debug)]
 struct Workspace {
     collapsed: CollapsedWorkspace,
     by_inducing: Mat<f64>,
@@ -62,7 +75,22 @@ impl<'a> WithInducing<'a> {
         form: CollapsedForm,
         criterion: Criterion,
     ) -> Self {
-        Self { model, x, y, form, criterion, evaluations: AtomicUsize::new(0) }
+        Self { model, x, y, form, criterion, weight: 1.0, evaluations: AtomicUsize::new(0) }
+    }
+
+    /// The same of a sample, whose rows count `weight` times each ([`Collapsed::of_sample`]).
+    #[must_use]
+    pub fn counting(mut self, weight: f64) -> Self {
+        self.weight = weight;
+        self
+    }
+
+    fn collapsed<'m>(&self, model: &'m SparseModel) -> Result<Collapsed<'m>> {
+        if self.weight == 1.0 {
+            Collapsed::new(model, self.x.as_ref(), self.y, self.form)
+        } else {
+            Collapsed::of_sample(model, self.x.as_ref(), self.y, self.weight)
+        }
     }
 
     /// Evaluations so far.
@@ -85,25 +113,29 @@ impl<'a> WithInducing<'a> {
 }
 
 impl LogDensity for WithInducing<'_> {
-    type Workspace = ();
+    type Workspace = InducingWorkspace;
 
     fn dim(&self) -> usize {
         self.model.layout().dim() + self.model.size() * self.model.dim()
     }
 
-    fn workspace(&self) {}
+    fn workspace(&self) -> InducingWorkspace {
+        let (m, n) = (self.model.size(), self.y.len());
+        let collapsed = CollapsedWorkspace::new(self.model, n, in_parallel());
+        let own = Workspace { collapsed, by_inducing: Mat::zeros(m, self.model.dim()) };
+        let parameters = self.model.layout().parameters().len();
+        InducingWorkspace { model: self.model.clone(), own: TargetWorkspace::with_model(own, parameters) }
+    }
 
-    fn evaluate(&self, point: &[f64], score: &mut [f64], (): &mut ()) -> Result<f64> {
+    fn evaluate(&self, point: &[f64], score: &mut [f64], workspace: &mut InducingWorkspace) -> Result<f64> {
         self.evaluations.fetch_add(1, Ordering::Relaxed);
         let (theta, inducing) = self.split(point);
-        let mut model = self.model.clone();
-        model.set_inducing(inducing.as_ref())?;
-        let at = AtInducing { collapsed: Collapsed::new(&model, self.x.as_ref(), self.y, self.form)? };
-        let target = Target::new(&at, self.criterion)?.with_parallelism(crate::linalg::in_parallel());
-        let mut workspace = target.workspace();
+        workspace.model.set_inducing(inducing.as_ref())?;
+        let at = AtInducing { collapsed: self.collapsed(&workspace.model)? };
         let (of_theta, of_z) = score.split_at_mut(theta.len());
-        let value = target.evaluate(&theta, of_theta, &mut workspace)?;
-        for (to, from) in of_z.chunks_mut(model.size()).zip(workspace.model().by_inducing.col_iter()) {
+        let value = Target::new(&at, self.criterion)?.evaluate(&theta, of_theta, &mut workspace.own)?;
+        let by_inducing = &workspace.own.model().by_inducing;
+        for (to, from) in of_z.chunks_mut(self.model.size()).zip(by_inducing.col_iter()) {
             to.iter_mut().zip(from.iter()).for_each(|(to, from)| *to = *from);
         }
         Ok(value)

@@ -73,7 +73,7 @@ pub struct IterationView<'a> {
 }
 
 /// Watches a run; says whether it may go on.
-pub trait Observer {
+pub trait Observer: Send {
     /// Called in each iteration. After a break the cloud makes the move that was announced, and the run ends.
     fn iteration(&mut self, view: &IterationView<'_>) -> ControlFlow<()>;
 }

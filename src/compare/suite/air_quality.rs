@@ -29,14 +29,8 @@ pub struct Experiment {
     pub priors: Vec<(String, Prior)>,
     /// Number of inducing points.
     pub inducing: usize,
-    /// Rows of a minibatch.
-    pub batch: usize,
     /// Number of particles.
     pub particles: usize,
-    /// Most minibatches of the search for the mode.
-    pub warm_up: usize,
-    /// Iterations of the particles.
-    pub iterations: usize,
 }
 
 /// All experiments: Beijing for four years and for five weeks by the hour, the United Kingdom for seven months by the day.
@@ -102,10 +96,7 @@ fn beijing() -> Experiment {
         kernel: HOURLY_FOR_YEARS,
         priors: Vec::new(),
         inducing: 300,
-        batch: 1000,
         particles: 10,
-        warm_up: 1000,
-        iterations: 50,
     }
 }
 
@@ -117,8 +108,6 @@ fn winter() -> Experiment {
         kernel: HOURLY,
         priors: stations_alike(),
         inducing: 200,
-        batch: 500,
-        warm_up: 1500,
         ..beijing()
     }
 }
@@ -136,10 +125,7 @@ fn uk() -> Experiment {
         kernel: DAILY,
         priors: stations_alike(),
         inducing: 200,
-        batch: 500,
         particles: 10,
-        warm_up: 1500,
-        iterations: 50,
     }
 }
 
@@ -233,9 +219,9 @@ fn table(name: &str, folder: &Path, recipe: &Recipe, options: &SuiteOptions) -> 
 
 /// The recipe with the experiment's settings, wherever it has the defaults and nothing else is asked for.
 ///
-/// Both methods search for the mode alike, by the same minibatches, so that they share their inducing points.
+/// Both methods search for the mode alike, on the same samples, so that they share their inducing points.
 fn adapted(recipe: &Recipe, experiment: &Experiment, asked: &SuiteOptions) -> Result<Recipe> {
-    let (given, plain) = (&recipe.options, FitOptions::default());
+    let given = &recipe.options;
     let mut priors: Vec<_> = experiment.priors.iter().map(|(path, p)| (path.clone(), Some(*p))).collect();
     if !given.priors.is_empty() {
         priors.clone_from(&given.priors);
@@ -252,12 +238,7 @@ fn adapted(recipe: &Recipe, experiment: &Experiment, asked: &SuiteOptions) -> Re
         kernel: Some(kernel),
         priors,
         inducing: given.inducing.or(Some(experiment.inducing)),
-        batch: asked.batch.unwrap_or(match given.batch {
-            batch if batch == plain.batch => experiment.batch,
-            batch => batch,
-        }),
-        warm_up: given.warm_up.or(Some(experiment.warm_up)),
-        iterations: given.iterations.or(Some(experiment.iterations)),
+        batch: asked.batch.unwrap_or(given.batch),
         ..given.clone()
     };
     let preparation = Preparation { target: "no2".into(), inputs: None, ..recipe.preparation.clone() };

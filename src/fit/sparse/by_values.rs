@@ -40,7 +40,7 @@ pub(super) fn by_values(
     }
     let (iterations, rate) = if paper { PAPER } else { JOINT };
     let settings = MinibatchSettings {
-        iterations: options.iterations.unwrap_or(iterations),
+        iterations: Some(options.iterations.unwrap_or(iterations)),
         learning_rate: options.learning_rate.unwrap_or(rate),
         ..settings(model, options)
     };

@@ -1,6 +1,6 @@
 //! Fits with the inducing values integrated out: any method on the density of θ, from all rows at a time.
 
-use super::{MOST_NUMBERS, reselection};
+use super::{MOST_NUMBERS, moves_inducing, reselection};
 use crate::Result;
 use crate::fit::build::SparseProblem;
 use crate::fit::{Counts, Fit, FitOptions, criterion, finish, infer, parallelism, restarts, starts};
@@ -23,7 +23,7 @@ pub(super) fn fit_collapsed(
     let maximum = MaximumSettings { interrupt: options.interrupt.clone(), ..MaximumSettings::default() };
     let mut counts = Counts::default();
     let start = model.layout().start();
-    let climbs = options.optimise_inducing == Some(true);
+    let climbs = moves_inducing(options);
     if model.layout().dim() > 0 && (options.inducing_points.is_none() || climbs) {
         let near = warm_up(&mut model, &x, &y, &maximum, options, &mut counts)?;
         if let Some(near) = near {
@@ -91,7 +91,7 @@ fn warm_up(
         let chosen = again.choose(model, &theta, options.seed)?;
         model.set_inducing(chosen.as_ref())?;
     }
-    if options.optimise_inducing == Some(true) {
+    if moves_inducing(options) {
         let own =
             crate::inference::WithInducing::new(model, x, y, options.collapsed, criterion(options.method));
         let from = own.point(&near);

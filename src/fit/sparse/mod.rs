@@ -8,7 +8,7 @@ use super::build::SparseProblem;
 use super::found::Found;
 use super::{Counts, Fit, FitOptions, Method, ModelChoice, criterion, finish};
 use crate::inference::minibatch::{self, Checkpoint, MinibatchFit, MinibatchSettings, Particle, Reselection};
-use crate::likelihood::Observation;
+use crate::likelihood::{Family, Observation};
 use crate::model::{GpModel, InducingGaussian, SparseForm, SparseGp, SparseModel};
 use crate::posterior::{FittedModel, Posterior};
 use crate::rows::{MemoryRows, Rows};
@@ -128,14 +128,20 @@ fn settings(model: &SparseModel, options: &FitOptions) -> MinibatchSettings {
         batch: options.batch,
         particles: if moves { options.particles } else { 0 },
         warm_up: of_warm_up.unwrap_or(defaults.warm_up),
-        iterations: options.iterations.unwrap_or(defaults.iterations),
+        iterations: options.iterations,
+        polish: options.polish,
         learning_rate: options.learning_rate.unwrap_or(defaults.learning_rate),
-        move_inducing: options.optimise_inducing.unwrap_or(options.inducing_points.is_none()),
+        move_inducing: moves_inducing(options),
         criterion: criterion(options.method),
         seed: options.seed,
         interrupt: options.interrupt.clone(),
         ..defaults
     }
+}
+
+/// Whether inducing points climb with the parameters: those that are given stay, unless the user says otherwise.
+fn moves_inducing(options: &FitOptions) -> bool {
+    options.optimise_inducing.unwrap_or(options.inducing_points.is_none())
 }
 
 fn reselection(sample: Mat<f64>, options: &FitOptions) -> Option<Reselection> {
@@ -152,6 +158,9 @@ fn mixture(model: &SparseModel, fit: MinibatchFit, settings: &MinibatchSettings)
         Counts { evaluations: fit.evaluations, failures: fit.failed_evaluations, max_jitter: fit.max_jitter };
     let recent = &fit.climb[fit.climb.len().saturating_sub(100)..];
     let mut objective = recent.iter().sum::<f64>() / recent.len().max(1) as f64;
+    if let Some(bound) = fit.bound {
+        objective = bound;
+    }
     if let Some(report) = fit.trace.last() {
         objective = report.mean_log_density;
     }
@@ -163,25 +172,36 @@ fn mixture(model: &SparseModel, fit: MinibatchFit, settings: &MinibatchSettings)
     } else if !fit.settled && !fit.interrupted {
         // Particles go on from where the warm-up ended, but only around it.
         let option = if settings.particles == 0 { "--iterations" } else { "--warm-up" };
+        let steps =
+            if model.likelihood().family() == Family::Gaussian { "evaluations" } else { "minibatches" };
         notices.push(format!(
-            "the parameters were still on their way after {} minibatches: more may help ({option})",
+            "the parameters were still on their way after {} {steps}: more may help ({option})",
             fit.climb.len()
         ));
     }
+    let packed = packed(model, &fit.particles)?;
+    let (posterior, diagnostics, polish) = match fit.explored {
+        Some(explored) => {
+            (Posterior::weighted(packed, explored.weights)?, Some(explored.diagnostics), explored.polish)
+        }
+        None => (Posterior::new(packed)?, None, None),
+    };
     let found = Found {
         trace: fit.trace,
         climb: fit.climb,
         iterations: fit.iterations,
         objective,
+        diagnostics,
+        polish,
         interrupted: fit.interrupted,
         notices,
-        ..Found::new(packed(model, &fit.particles)?)
+        ..Found::new(posterior)
     };
     Ok((found, counts))
 }
 
 /// Draws of θ with a Gaussian each.
-fn packed(model: &SparseModel, particles: &[Particle]) -> Result<Posterior> {
+fn packed(model: &SparseModel, particles: &[Particle]) -> Result<Cloud> {
     let d = model.layout().dim();
     let length = InducingGaussian::packed_length(model.latents(), model.size());
     let mut draws = Cloud::zeros(particles.len(), d + length);
@@ -189,7 +209,7 @@ fn packed(model: &SparseModel, particles: &[Particle]) -> Result<Posterior> {
         draw[..d].copy_from_slice(&particle.z);
         particle.q.pack(&mut draw[d..]);
     }
-    Posterior::new(draws)
+    Ok(draws)
 }
 
 /// What the user should know of a model that was chosen by size.

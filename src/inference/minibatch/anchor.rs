@@ -16,29 +16,33 @@ use crate::model::{Held, SparseModel, Target, TargetWorkspace};
 use crate::rows::Batch;
 
 impl Run<'_> {
-    /// Settles the anchor's q(v) and takes its score. Where it cannot be evaluated, or the run is interrupted, the mode is
-    /// taken to be one: score zero.
-    pub(super) fn look_at_anchor(&mut self, model: &SparseModel, state: &mut State) -> Result<()> {
+    /// Settles the anchor's q(v) and takes its score; returns the bound (with priors, as the criterion has it). Where it cannot
+    /// be evaluated, or the run is interrupted, there is none, and the mode is taken to be one: score zero.
+    pub(super) fn look_at_anchor(&mut self, model: &SparseModel, state: &mut State) -> Result<Option<f64>> {
         self.settle(model, state)?;
         let d = state.centre.z.len();
         state.anchor_score = vec![0.0; d];
         let pass = Pass::new(self.rows.count(), self.settings);
         let own = BatchWorkspace::new(model, pass.epochs.largest(), false, in_parallel());
         let mut workspace = TargetWorkspace::with_model(own, model.layout().parameters().len());
+        let mut total = -state.centre.q.divergence(in_parallel());
         let (mut batch, mut score, mut sum) = (Batch::default(), vec![0.0; d], vec![0.0; d]);
         let Particle { z, q, values } = &mut state.centre;
         for number in 0..pass.used {
             if self.settings.interrupted() {
-                return Ok(());
+                return Ok(None);
             }
             self.rows.read(pass.epochs.seed(), pass.epochs.place(number as u64), &mut batch)?;
             let (scale, held) = (pass.scale(), Held::Function);
             let bound = BatchBound { model, q, batch: &batch, scale, held };
             match Target::new(&bound, self.settings.criterion)?.evaluate(z, &mut score, &mut workspace) {
-                Ok(_) => sum.iter_mut().zip(&score).for_each(|(to, from)| *to += pass.share() * from),
+                Ok(value) => {
+                    total += pass.share() * value;
+                    sum.iter_mut().zip(&score).for_each(|(to, from)| *to += pass.share() * from);
+                }
                 Err(error) if error.is_recoverable() => {
                     state.failures += 1;
-                    return Ok(());
+                    return Ok(None);
                 }
                 Err(error) => return Err(error),
             }
@@ -46,6 +50,6 @@ impl Run<'_> {
         // The settled Gaussian is also the one that the anchor goes on from.
         model.function_values(q, &workspace.model().bound, values);
         state.anchor_score = sum;
-        Ok(())
+        Ok(Some(total))
     }
 }

@@ -54,6 +54,8 @@ enum Kind {
         average: Vec<f64>,
         earlier: Vec<f64>,
         anchor_score: Vec<f64>,
+        sample_mode: Vec<f64>,
+        bound: Option<f64>,
         differences: ScoreDifferences,
         spread: Vec<f64>,
         evaluations: usize,
@@ -97,6 +99,8 @@ impl Checkpoint {
             average,
             earlier,
             anchor_score,
+            sample_mode,
+            bound,
             differences,
             spread,
             evaluations,
@@ -118,6 +122,7 @@ impl Checkpoint {
             || points.len() != count * d
             || values.len() != shifts.len()
             || anchor_score.len() != d
+            || sample_mode.len() != d
             || ![0, d].contains(&earlier.len())
             || ![0, d * d].contains(&spread.len())
             || precisions.len() != count * of_precision
@@ -150,6 +155,8 @@ impl Checkpoint {
             average,
             earlier,
             anchor_score,
+            sample_mode,
+            bound,
             differences,
             spread,
             trace,
@@ -194,6 +201,8 @@ impl Checkpoint {
             average: state.average.clone(),
             earlier: state.earlier.clone(),
             anchor_score: state.anchor_score.clone(),
+            sample_mode: state.sample_mode.clone(),
+            bound: state.bound,
             differences: state.differences.clone(),
             spread: state.spread.clone(),
             evaluations: state.evaluations,

@@ -65,7 +65,8 @@ pub fn move_jointly(
     let mut values: Vec<Result<f64>> = (0..count).map(|_| Ok(0.0)).collect();
     let whitening = Whitening::identity(dim);
     let mut failed_in_a_row = 0;
-    while (state.iteration as usize) < settings.iterations {
+    let total = settings.iterations()?;
+    while (state.iteration as usize) < total {
         let t = state.iteration as usize;
         let mut batch = Batch::default();
         rows.read(epochs.seed(), epochs.place(state.iteration), &mut batch)?;
@@ -87,16 +88,14 @@ pub fn move_jointly(
                 steps.point_mut(j).iter_mut().zip(parts).for_each(|(to, (a, r))| *to = a + r);
             }
         }
-        state
-            .optimiser
-            .step(settings.learning_rate * schedule.factor(t, settings.iterations), steps.values_mut());
+        state.optimiser.step(settings.learning_rate * schedule.factor(t, total), steps.values_mut());
         let known = active.iter().filter_map(|&j| values[j].as_ref().ok().copied());
         let parts = (force.attraction(), force.repulsion());
         let report = IterationReport::new(t + 1, known, (&particles, &own), parts, &steps);
         state.trace.push(report);
         let seen = observer.iteration(&IterationView {
             report: &report,
-            total: settings.iterations,
+            total,
             particles: &state.particles,
             scores: &scores,
             whitening: &whitening,

@@ -11,6 +11,9 @@
 //! 3. *Settling*: each q(v) takes whole steps along its natural gradient with many rows. With Gaussian noise and all
 //!    rows that is its optimum.
 //!
+//! With Gaussian noise q(v) need not be followed: the first two stages then work on the collapsed bound of samples
+//! ([`search`], [`explore`]), and the score with all rows says where their mode is.
+//!
 //! [`joint`] is the published alternative: particles over (θ, v) themselves.
 //!
 //! Everything an iteration depends on is in its state and its number, so that a run can be stopped anywhere and go on.
@@ -19,44 +22,54 @@ mod anchor;
 mod batch_bound;
 mod checkpoint;
 mod curvature;
+mod explore;
 pub mod joint;
 mod particles;
+mod search;
 mod settle;
 mod state;
 mod step_control;
 #[cfg(test)]
 mod tests;
+mod translated;
 mod warm_up;
+mod watched;
 
 pub use checkpoint::Checkpoint;
 pub use state::Particle;
 pub use step_control::StepControl;
 
 use crate::inducing::{self, Selection};
+use crate::inference::PolishSummary;
+use crate::likelihood::Family;
 use crate::model::{Criterion, SparseModel};
 use crate::rows::{Epochs, Rows};
-use crate::stein::{IterationReport, Observer};
+use crate::stein::{IterationReport, Observer, SteinDiagnostics};
 use crate::{Error, Result};
 use faer::Mat;
 use state::{Stage, State};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Iterations of the particles at least: with fewer they are never drawn.
+/// Iterations of the particles on minibatches, and how many at least: with fewer they are never drawn.
+const ITERATIONS: usize = 200;
 const FEWEST: usize = 4;
 
 /// Settings of a minibatched fit.
 #[derive(Debug, Clone)]
 pub struct MinibatchSettings {
-    /// Rows of a minibatch B.
+    /// Rows of a minibatch B. With Gaussian noise samples have 4 to 32 times as many rows, or that many times M.
     pub batch: usize,
     /// Particles J; with none the fit ends after the warm-up, with one Gaussian at the mode.
     pub particles: usize,
-    /// Most iterations of the warm-up.
+    /// Most iterations of the warm-up. With Gaussian noise one of L-BFGS takes the place of ten.
     pub warm_up: usize,
-    /// Iterations of the particles.
-    pub iterations: usize,
-    /// First step of θ in the warm-up, in unconstrained coordinates.
+    /// Iterations of the particles; 200 where absent, and with Gaussian noise those of
+    /// [`SvgdSettings::new`](crate::inference::SvgdSettings::new).
+    pub iterations: Option<usize>,
+    /// Trajectories of the polish a particle with Gaussian noise; none for 0, 4 where absent.
+    pub polish: Option<usize>,
+    /// First step of θ in the warm-up, in unconstrained coordinates; on minibatches only, as the next.
     pub learning_rate: f64,
     /// First step along the natural gradient, below 1.
     pub natural_rate: f64,
@@ -78,7 +91,8 @@ impl Default for MinibatchSettings {
             batch: 256,
             particles: 20,
             warm_up: 3000,
-            iterations: 200,
+            iterations: None,
+            polish: None,
             learning_rate: 0.03,
             natural_rate: 0.1,
             move_inducing: true,
@@ -96,11 +110,6 @@ impl MinibatchSettings {
             "a minibatch has at least one row"
         } else if self.warm_up == 0 {
             "the warm-up takes at least one iteration"
-        } else if self.particles > 0 && self.iterations < FEWEST {
-            return Err(Error::Invalid(format!(
-                "particles take at least {FEWEST} iterations, of which the first see the shape of the posterior: found {}",
-                self.iterations
-            )));
         } else if !(self.learning_rate > 0.0 && self.learning_rate.is_finite()) {
             "a learning rate is a positive number"
         } else if !(self.natural_rate > 0.0 && self.natural_rate < 1.0) {
@@ -109,6 +118,17 @@ impl MinibatchSettings {
             return Ok(());
         };
         Err(Error::Invalid(problem.into()))
+    }
+
+    /// Iterations of particles on minibatches.
+    fn iterations(&self) -> Result<usize> {
+        match self.iterations.unwrap_or(ITERATIONS) {
+            found if self.particles > 0 && found < FEWEST => Err(Error::Invalid(format!(
+                "particles take at least {FEWEST} iterations, of which the first see the shape of the posterior: found \
+                 {found}"
+            ))),
+            found => Ok(found),
+        }
     }
 
     fn interrupted(&self) -> bool {
@@ -148,6 +168,21 @@ pub struct MinibatchFit {
     pub interrupted: bool,
     /// Whether θ came to rest in the warm-up.
     pub settled: bool,
+    /// With Gaussian noise: the collapsed bound of all rows at the mode, with priors as the criterion has them.
+    pub bound: Option<f64>,
+    /// What particles on the collapsed bound left besides themselves.
+    pub explored: Option<Explored>,
+}
+
+/// What particles on the collapsed bound leave besides themselves.
+#[derive(Debug, Clone)]
+pub struct Explored {
+    /// Weights of the particles; they sum to 1.
+    pub weights: Vec<f64>,
+    /// What their scores say of them.
+    pub diagnostics: SteinDiagnostics,
+    /// Their polish.
+    pub polish: Option<PolishSummary>,
 }
 
 /// Fits a sparse model to rows; its inducing inputs are chosen again during the warm-up where `reselection` says how.
@@ -164,6 +199,10 @@ pub fn fit(
     observer: &mut dyn Observer,
 ) -> Result<MinibatchFit> {
     settings.check()?;
+    let gaussian = model.likelihood().family() == Family::Gaussian;
+    if !gaussian {
+        settings.iterations()?;
+    }
     // Where nothing is free particles have nothing to differ in.
     let without = MinibatchSettings { particles: 0, ..settings.clone() };
     let settings = if model.layout().dim() == 0 { &without } else { settings };
@@ -179,11 +218,19 @@ pub fn fit(
         None => State::new(model),
     };
     let mut run = Run { rows, epochs, settings, checkpoint, observer, interrupted: false };
-    if state.stage == Stage::WarmUp {
-        run.warm_up(model, reselection, &mut state)?;
+    let climbs = gaussian && model.layout().dim() > 0;
+    match state.stage {
+        Stage::WarmUp if climbs => run.search(model, reselection, &mut state)?,
+        Stage::WarmUp => run.warm_up(model, reselection, &mut state)?,
+        _ => {}
     }
+    let mut explored = None;
     if state.stage == Stage::Particles {
-        run.move_particles(model, &mut state)?;
+        if climbs {
+            explored = Some(run.explore(model, &mut state)?);
+        } else {
+            run.move_particles(model, &mut state)?;
+        }
     }
     run.settle(model, &mut state)?;
     let (interrupted, settled) = (run.interrupted, state.settled());
@@ -197,6 +244,8 @@ pub fn fit(
         max_jitter: state.max_jitter,
         interrupted,
         settled,
+        bound: state.bound,
+        explored,
     })
 }
 

@@ -46,7 +46,7 @@ impl Run<'_> {
     /// Draws the particles and moves them until the iterations are used up.
     pub(super) fn move_particles(&mut self, model: &SparseModel, state: &mut State) -> Result<()> {
         let settings = self.settings;
-        let (d, total) = (model.layout().dim(), settings.iterations);
+        let (d, total) = (model.layout().dim(), settings.iterations()?);
         let threads = rayon::current_num_threads().max(1);
         let workspace = || {
             let own = BatchWorkspace::new(model, self.epochs.largest(), false, Par::Seq);

@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::inference::{MaximumSettings, maximise_from};
+use crate::inference::{MaximumSettings, SvgdSettings, maximise_from, svgd};
 use crate::kernel::{InputColumns, KernelExpression};
 use crate::likelihood::{Family, Observation};
 use crate::mean::Mean;
@@ -36,7 +36,7 @@ fn settings() -> MinibatchSettings {
         batch: 100,
         particles: 6,
         warm_up: 400,
-        iterations: 60,
+        iterations: Some(60),
         ..MinibatchSettings::default()
     }
 }
@@ -68,7 +68,8 @@ fn the_warm_up_ends_at_the_mode_of_the_collapsed_bound() {
     let mut score = vec![0.0; optimum.point.len()];
     use crate::density::LogDensity;
     let here = target.evaluate(&found.particles[0].z, &mut score, &mut target.workspace()).unwrap();
-    assert!(optimum.value - here < 1.0, "{here} against {}", optimum.value);
+    assert!((optimum.value - here).abs() < 0.01, "{here} against {}", optimum.value);
+    assert!((found.bound.unwrap() - here).abs() < 1e-6 && found.settled);
     // With Gaussian noise a settled q(v) is the optimum.
     let mut theta = vec![0.0; model.layout().parameters().len()];
     model.layout().constrain(&found.particles[0].z, &mut theta);
@@ -82,7 +83,7 @@ fn particles_spread_as_the_collapsed_posterior_does() {
     let settings = MinibatchSettings {
         particles: 20,
         warm_up: 2500,
-        iterations: 200,
+        iterations: Some(200),
         move_inducing: false,
         ..settings()
     };
@@ -92,29 +93,29 @@ fn particles_spread_as_the_collapsed_posterior_does() {
     let collapsed = Collapsed::new(&model, x.as_ref(), &y, CollapsedForm::Vfe).unwrap();
     let target = Target::new(&collapsed, Criterion::LogDensity).unwrap();
     let optimum = maximise_from(&target, &model.layout().start(), &MaximumSettings::default()).unwrap();
-    let hessian = crate::inference::negative_hessian(
-        &mut crate::evaluation::Evaluator::new(&target, 1),
-        &optimum.point,
-    )
-    .unwrap();
-    let d = optimum.point.len();
-    let count = found.particles.len() as f64;
-    for a in 0..d {
-        let mean = found.particles.iter().map(|p| p.z[a]).sum::<f64>() / count;
-        let sd =
-            (found.particles.iter().map(|p| (p.z[a] - mean).powi(2)).sum::<f64>() / (count - 1.0)).sqrt();
-        let scale = sd_of(&hessian, d, a);
-        assert!((mean - optimum.point[a]).abs() < 1.5 * scale, "{a}: mean {mean} for {}", optimum.point[a]);
-        assert!((0.4..2.0).contains(&(sd / scale)), "{a}: sd {sd} for {scale}");
-    }
+    agree(&found, &target, &optimum.point);
 }
 
-/// Standard deviation of coordinate `a` under the inverse of a negative Hessian.
-fn sd_of(hessian: &[f64], d: usize, a: usize) -> f64 {
-    use faer::linalg::solvers::Solve;
-    let hessian = Mat::from_fn(d, d, |i, j| hessian[i * d + j]);
-    let unit = Mat::from_fn(d, 1, |i, _| if i == a { 1.0 } else { 0.0 });
-    hessian.partial_piv_lu().solve(&unit)[(a, 0)].sqrt()
+/// Whether particles have mean and width of a posterior, as the engine of exact regression finds them with all rows.
+fn agree(found: &MinibatchFit, target: &Target<'_, Collapsed<'_>>, mode: &[f64]) {
+    let settings = SvgdSettings {
+        coordinates: target.model().model().layout().gaussian_coordinates(),
+        hops: 0,
+        ..SvgdSettings::new(50)
+    };
+    let reference = svgd(target, &[mode.to_vec()], &settings, &mut ()).unwrap();
+    let moments = |points: &[Vec<f64>], a: usize| {
+        let count = points.len() as f64;
+        let mean = points.iter().map(|p| p[a]).sum::<f64>() / count;
+        (mean, (points.iter().map(|p| (p[a] - mean).powi(2)).sum::<f64>() / (count - 1.0)).sqrt())
+    };
+    let found: Vec<Vec<f64>> = found.particles.iter().map(|p| p.z.clone()).collect();
+    let expected: Vec<Vec<f64>> = reference.particles.points().map(<[f64]>::to_vec).collect();
+    for a in 0..mode.len() {
+        let ((mean, sd), (expected, scale)) = (moments(&found, a), moments(&expected, a));
+        assert!((mean - expected).abs() < 0.7 * scale, "{a}: mean {mean} for {expected}, sd {scale}");
+        assert!((0.6..1.6).contains(&(sd / scale)), "{a}: sd {sd} for {scale}");
+    }
 }
 
 /// Stops a run after some iterations, as if it had been killed there.
@@ -140,6 +141,34 @@ fn inducing_inputs_that_climb_leave_the_parameters_at_their_mode() {
     use crate::density::LogDensity;
     let here = target.evaluate(&found.particles[0].z, &mut score, &mut target.workspace()).unwrap();
     assert!(optimum.value - here < 0.1, "{here} against {}", optimum.value);
+}
+
+#[test]
+fn a_search_on_samples_ends_at_the_mode_of_all_rows_and_particles_have_its_width() {
+    const N: usize = 12_000;
+    let x = Mat::from_fn(N, 1, |i, _| (i as f64 * 0.618).rem_euclid(6.0) - 3.0);
+    let y: Vec<f64> =
+        (0..N).map(|i| (2.0 * x[(i, 0)]).sin() + 1.2 * ((i * 7919 % 1000) as f64 / 1000.0 - 0.5)).collect();
+    let kernel = "rbf".parse::<KernelExpression>().unwrap();
+    let kernel = kernel.resolve(&InputColumns::unscaled(["a"])).unwrap();
+    let process = Process { kernel, mean: Mean::Zero };
+    let inducing = Mat::from_fn(12, 1, |i, _| 0.5 * i as f64 - 2.75);
+    let mut model =
+        SparseModel::new(inducing.as_ref(), Family::Gaussian.build(2).unwrap(), vec![process]).unwrap();
+    let observations: Vec<Observation> = y.iter().map(|y| Observation::new(*y)).collect();
+    let mut rows = MemoryRows::new(x.as_ref(), observations).unwrap();
+    // Samples of a fortieth to a tenth of the rows.
+    let settings = MinibatchSettings { particles: 40, batch: 60, warm_up: 1000, ..settings() };
+    let settings = MinibatchSettings { iterations: None, ..settings };
+    let found = fit(&mut model, &mut rows, None, &settings, None, &mut ()).unwrap();
+    assert!(found.settled);
+    let collapsed = Collapsed::new(&model, x.as_ref(), &y, CollapsedForm::Vfe).unwrap();
+    let target = Target::new(&collapsed, Criterion::LogDensity).unwrap();
+    let start = &found.particles[0].z;
+    let optimum = maximise_from(&target, start, &MaximumSettings::default()).unwrap();
+    // What is left to gain is little beside the d/2 nats that a posterior's draws lie below its mode.
+    assert!((optimum.value - found.bound.unwrap()).abs() < 0.3, "{} {:?}", optimum.value, found.bound);
+    agree(&found, &target, &optimum.point);
 }
 
 #[test]
@@ -212,11 +241,11 @@ fn large_counts_that_the_warm_up_did_not_reach_are_not_thrown_off_by_whole_steps
 
 #[test]
 fn particles_that_would_never_be_drawn_are_refused() {
-    let (x, observations) = table(Family::Gaussian, 50);
-    let mut model = model(Family::Gaussian, &Mat::from_fn(5, 2, |i, d| x[(i * 9, d)]));
+    let (x, observations) = table(Family::Bernoulli, 50);
+    let mut model = model(Family::Bernoulli, &Mat::from_fn(5, 2, |i, d| x[(i * 9, d)]));
     let mut rows = MemoryRows::new(x.as_ref(), observations).unwrap();
     let mut with = |iterations| {
-        let settings = MinibatchSettings { warm_up: 10, iterations, ..settings() };
+        let settings = MinibatchSettings { warm_up: 10, iterations: Some(iterations), ..settings() };
         fit(&mut model, &mut rows, None, &settings, None, &mut ()).map(|found| found.particles.len())
     };
     assert!(with(3).unwrap_err().to_string().contains("at least 4 iterations"));
@@ -231,7 +260,7 @@ fn a_run_that_was_stopped_anywhere_goes_on_to_the_same_bits() {
         fit.particles.iter().flat_map(of).map(f64::to_bits).collect::<Vec<u64>>()
     };
     for family in [Family::Gaussian, Family::Bernoulli] {
-        let settings = MinibatchSettings { particles: 4, warm_up: 60, iterations: 30, ..settings() };
+        let settings = MinibatchSettings { particles: 4, warm_up: 60, iterations: Some(30), ..settings() };
         let (_, whole) = run(family, &settings, None, &mut ());
         for stop in [3, 19, 45, 61, 70, 88] {
             let path = folder.path().join(format!("{family}-{stop}"));
@@ -280,7 +309,7 @@ fn a_file_that_is_no_checkpoint_is_not_written_over() {
 
 #[test]
 fn what_is_found_does_not_depend_on_the_number_of_threads() {
-    let settings = MinibatchSettings { particles: 4, warm_up: 40, iterations: 20, ..settings() };
+    let settings = MinibatchSettings { particles: 4, warm_up: 40, iterations: Some(20), ..settings() };
     let with = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         let (_, fit) = pool.install(|| run(Family::Bernoulli, &settings, None, &mut ()));

@@ -157,7 +157,7 @@ impl Run<'_> {
     }
 
     /// New inducing inputs for the present θ; q(v) begins again, θ goes on.
-    fn choose_again(
+    pub(super) fn choose_again(
         &self,
         model: &mut SparseModel,
         reselection: &Reselection,
@@ -179,8 +179,8 @@ impl Run<'_> {
     }
 
     fn tell(&mut self, state: &State) -> Result<ControlFlow<()>> {
-        let total =
-            self.settings.warm_up + if self.settings.particles > 0 { self.settings.iterations } else { 0 };
+        let of_particles = if self.settings.particles > 0 { self.settings.iterations()? } else { 0 };
+        let total = self.settings.warm_up + of_particles;
         let report = IterationReport {
             iteration: state.of_stage,
             mean_log_density: state.climb.last().copied().unwrap_or(f64::NAN),

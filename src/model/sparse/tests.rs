@@ -171,6 +171,34 @@ fn the_collapsed_score_is_the_slope_in_parameters_and_inducing_inputs() {
 }
 
 #[test]
+fn rows_that_count_three_times_are_three_copies_of_them() {
+    let model = model(Family::Gaussian, 8, Mean::Constant);
+    let (x, n) = (inputs(30, 0.0), 30);
+    let y: Vec<f64> = targets(Family::Gaussian, n).iter().map(|at| at.y).collect();
+    let copies = Mat::from_fn(3 * n, 2, |i, d| x[(i % n, d)]);
+    let of_copies: Vec<f64> = (0..3 * n).map(|i| y[i % n]).collect();
+    let theta = constrained(&model, &point(&model));
+    let at = |collapsed: Collapsed<'_>| {
+        let (mut gradient, mut by_inducing) = (vec![0.0; theta.len()], Mat::zeros(8, 2));
+        let mut workspace = collapsed.workspace(Par::Seq);
+        let value =
+            collapsed.bound(&theta, &mut gradient, Some(by_inducing.as_mut()), &mut workspace).unwrap();
+        let columns = by_inducing.col_iter().flat_map(|c| c.iter().copied().collect::<Vec<f64>>());
+        let mean = collapsed.posterior(&theta, Par::Seq).unwrap().mean(0).to_vec();
+        std::iter::once(value).chain(gradient).chain(columns).chain(mean).collect::<Vec<f64>>()
+    };
+    let counted = at(Collapsed::of_sample(&model, x.as_ref(), &y, 3.0).unwrap());
+    let copied = at(Collapsed::new(&model, copies.as_ref(), &of_copies, CollapsedForm::Vfe).unwrap());
+    for (i, (counted, copied)) in counted.iter().zip(&copied).enumerate() {
+        near(*counted, *copied, 1e-10, &format!("number {i}"));
+    }
+    for weight in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+        let told = Collapsed::of_sample(&model, x.as_ref(), &y, weight).unwrap_err().to_string();
+        assert!(told.contains("positive number of times"), "{told}");
+    }
+}
+
+#[test]
 fn one_natural_step_with_gaussian_noise_and_all_rows_is_the_collapsed_optimum() {
     let sparse = model(Family::Gaussian, 8, Mean::Constant);
     let rows = batch(Family::Gaussian, 70);
