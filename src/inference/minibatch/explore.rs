@@ -41,7 +41,7 @@ impl Run<'_> {
         if let Some(iterations) = self.settings.iterations {
             settings.engine.iterations = iterations;
         }
-        let fit = svgd(&density, &[state.centre.z.clone()], &settings, self.observer)?;
+        let fit = svgd(&density, std::slice::from_ref(&state.centre.z), &settings, self.observer)?;
         self.interrupted |= fit.stop == Stop::Interrupted;
         state.evaluations += target.evaluations();
         state.failures += target.failures();

@@ -12,7 +12,7 @@
 
 use super::state::{Stage, State};
 use super::watched::Watched;
-use super::{Reselection, Run};
+use super::{MinibatchSettings, Reselection, Run};
 use crate::Result;
 use crate::evaluation::Evaluator;
 use crate::inference::{MaximumSettings, WithInducing, maximise_from, negative_hessian};
@@ -30,6 +30,13 @@ struct Leg {
     share: f64,
     /// Whether the inducing inputs climb with the parameters, where they may.
     moves_inducing: bool,
+}
+
+impl Leg {
+    /// Iterations of L-BFGS at most.
+    fn iterations(&self, settings: &MinibatchSettings) -> usize {
+        (self.share * settings.warm_up as f64 / MINIBATCHES as f64).ceil() as usize
+    }
 }
 
 /// The climbs of a search. After the first the inducing inputs are chosen again.
@@ -98,13 +105,15 @@ impl Run<'_> {
         state.of_stage = 0;
         let moves = self.settings.particles > 0 && !self.interrupted;
         state.stage = if moves { Stage::Particles } else { Stage::Settle };
-        Ok(())
+        match self.checkpoint {
+            Some(checkpoint) if !self.interrupted => checkpoint.save(state),
+            _ => Ok(()),
+        }
     }
 
     fn climb_leg(&mut self, model: &mut SparseModel, leg: &Leg, state: &mut State) -> Result<()> {
         let sample = self.sample(model, leg.rows, 0, state.of_stage as u64)?;
-        let budget = self.settings.warm_up as f64 / MINIBATCHES as f64;
-        let iterations = (leg.share * budget).ceil() as usize;
+        let iterations = leg.iterations(self.settings);
         let (z, criterion) = (state.centre.z.clone(), self.settings.criterion);
         if leg.moves_inducing && self.settings.move_inducing {
             let with_inducing = WithInducing::new(model, &sample.x, &sample.y, CollapsedForm::Vfe, criterion)
@@ -133,7 +142,8 @@ impl Run<'_> {
         value_tolerance: f64,
         state: &mut State,
     ) -> Result<Vec<f64>> {
-        let watched = Watched::new(target, self.observer, self.settings, state.iteration);
+        let expected = LEGS.iter().map(|leg| leg.iterations(self.settings)).sum::<usize>() + LAST_CLIMB;
+        let watched = Watched::new(target, self.observer, self.settings, (state.iteration, expected));
         let settings = MaximumSettings {
             iterations,
             value_tolerance,
@@ -178,7 +188,7 @@ impl Run<'_> {
             (best, kept) = (value, at.clone());
             state.bound = Some(value);
             state.climb.push(value);
-            let step = damped_step(&precision, &state.anchor_score)?;
+            let Ok(step) = damped_step(&precision, &state.anchor_score) else { break };
             // Of a quadratic: half of what the slope promises.
             let gain = 0.5 * step.iter().zip(&state.anchor_score).map(|(step, s)| step * s).sum::<f64>();
             if gain < SMALL * d as f64 {

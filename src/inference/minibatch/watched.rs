@@ -32,14 +32,14 @@ pub(super) struct Seen {
 }
 
 impl<'a, D: LogDensity> Watched<'a, D> {
-    /// `before`: iterations before these.
+    /// `before`: iterations before these, of about `total`.
     pub fn new(
         target: &'a D,
         observer: &'a mut dyn Observer,
         settings: &MinibatchSettings,
-        before: u64,
+        (before, total): (u64, usize),
     ) -> Self {
-        let watch = Watch { observer, total: settings.warm_up, before, seen: Seen::default() };
+        let watch = Watch { observer, total, before, seen: Seen::default() };
         let stop = Arc::new(AtomicBool::new(false));
         Self { target, watch: Mutex::new(watch), stop, users: settings.interrupt.clone() }
     }
