@@ -268,7 +268,7 @@ impl FitOptions {
         let defaults = Self::default();
         let by_chains = self.method == Method::Nuts;
         let minibatched = matches!(choice, ModelChoice::Svgp | ModelChoice::SparseLatent) && !by_chains;
-        // With Gaussian noise there are no steps along a minibatch's score, and the engine of exact regression moves particles.
+        // With Gaussian noise the engine of exact regression moves particles.
         let integrates = choice == ModelChoice::Svgp && self.likelihood == Family::Gaussian;
         let (name, method) = (choice.name(), self.method.name());
         if self.checkpoint.is_some() && !minibatched {
@@ -297,7 +297,6 @@ impl FitOptions {
             ("--optimise-inducing", stays && self.optimise_inducing.is_some()),
             ("--polish", minibatched && !integrates && self.polish.is_some()),
             ("--restarts", minibatched && self.restarts.is_some()),
-            ("--learning-rate with Gaussian noise", integrates && self.learning_rate.is_some()),
             ("--approximation", choice.is_sparse() && self.approximation.is_some()),
             ("--approximation fitc", choice != ModelChoice::Sparse && self.collapsed != defaults.collapsed),
             ("--iterations and --learning-rate", !minibatched && climbs && steps),
@@ -454,10 +453,6 @@ mod tests {
         assert_eq!(told(&polished, ModelChoice::Sparse).unwrap(), "");
         let classes = FitOptions { likelihood: Family::Bernoulli, ..polished };
         assert!(told(&classes, ModelChoice::Svgp).unwrap().contains("--polish"));
-        let steps = FitOptions { learning_rate: Some(0.1), ..FitOptions::default() };
-        assert!(told(&steps, ModelChoice::Svgp).unwrap().contains("--learning-rate"));
-        let steps = FitOptions { likelihood: Family::Bernoulli, ..steps };
-        assert_eq!(told(&steps, ModelChoice::Svgp).unwrap(), "");
         let path = PathBuf::from("state");
         let checkpoint = Some(CheckpointOptions { path, every: 9, resume: false });
         let by_chains = FitOptions { method: Method::Nuts, checkpoint, ..FitOptions::default() };

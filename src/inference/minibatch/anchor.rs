@@ -32,7 +32,7 @@ impl Run<'_> {
             if self.settings.interrupted() {
                 return Ok(None);
             }
-            self.rows.read(pass.epochs.seed(), pass.epochs.place(number as u64), &mut batch)?;
+            self.rows.read(pass.epochs.seed(), pass.place(number), &mut batch)?;
             let (scale, held) = (pass.scale(), Held::Function);
             let bound = BatchBound { model, q, batch: &batch, scale, held };
             match Target::new(&bound, self.settings.criterion)?.evaluate(z, &mut score, &mut workspace) {

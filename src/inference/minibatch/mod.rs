@@ -12,7 +12,7 @@
 //!    rows that is its optimum.
 //!
 //! With Gaussian noise q(v) need not be followed: the first two stages then work on the collapsed bound of samples
-//! ([`search`], [`explore`]), and the score with all rows says where their mode is.
+//! (`search`, `explore`), and the score with all rows says where their mode is.
 //!
 //! [`joint`] is the published alternative: particles over (θ, v) themselves.
 //!
@@ -58,7 +58,8 @@ const FEWEST: usize = 4;
 /// Settings of a minibatched fit.
 #[derive(Debug, Clone)]
 pub struct MinibatchSettings {
-    /// Rows of a minibatch B. With Gaussian noise samples have 4 to 32 times as many rows, or that many times M.
+    /// Rows of a minibatch B. With Gaussian noise samples have 8 to 32 times as many rows, or that many
+    /// times M, and at least 5,000 to 20,000.
     pub batch: usize,
     /// Particles J; with none the fit ends after the warm-up, with one Gaussian at the mode.
     pub particles: usize,

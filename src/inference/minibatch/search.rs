@@ -15,7 +15,7 @@ use super::watched::Watched;
 use super::{MinibatchSettings, Reselection, Run};
 use crate::Result;
 use crate::evaluation::Evaluator;
-use crate::inference::{MaximumSettings, WithInducing, maximise_from, negative_hessian};
+use crate::inference::{MaximumSettings, Optimum, WithInducing, maximise_from, negative_hessian};
 use crate::linalg::in_parallel;
 use crate::model::{Collapsed, CollapsedForm, SparseModel, Target};
 use crate::rows::{Batch, Epochs};
@@ -24,8 +24,8 @@ use faer::Mat;
 
 /// A climb on one sample.
 struct Leg {
-    /// Rows of the sample, in multiples of M or B, whichever is larger.
-    rows: usize,
+    /// Rows of the sample, in multiples of M or B, whichever is larger, and at least.
+    rows: (usize, usize),
     /// Share of the iterations.
     share: f64,
     /// Whether the inducing inputs climb with the parameters, where they may.
@@ -41,17 +41,19 @@ impl Leg {
 
 /// The climbs of a search. After the first the inducing inputs are chosen again.
 const LEGS: [Leg; 4] = [
-    Leg { rows: 8, share: 0.10, moves_inducing: false },
-    Leg { rows: 8, share: 0.20, moves_inducing: true },
-    Leg { rows: 16, share: 0.20, moves_inducing: true },
-    Leg { rows: 32, share: 0.20, moves_inducing: true },
+    Leg { rows: (8, 5_000), share: 0.10, moves_inducing: false },
+    Leg { rows: (8, 5_000), share: 0.20, moves_inducing: true },
+    Leg { rows: (16, 10_000), share: 0.20, moves_inducing: true },
+    Leg { rows: (32, 20_000), share: 0.20, moves_inducing: true },
 ];
 /// Minibatches of a warm-up that one iteration of L-BFGS takes the place of.
 const MINIBATCHES: usize = 10;
 /// Relative gain of an iteration below which a climb ends: the next sample will differ by more.
 const ROUGHLY: f64 = 1e-6;
 /// Rows of the last sample, in multiples of M or B, and at least.
-const LAST: (usize, usize) = (8, 4000);
+const LAST: (usize, usize) = (8, 5_000);
+/// Places of an epoch that a sample is taken from.
+const PIECES: usize = 32;
 /// Numbers in a matrix of inducing inputs by rows that a climb holds two of: 400 MB.
 const MOST_NUMBERS: usize = 50_000_000;
 /// Iterations and relative gain of the climb in θ on the last sample.
@@ -90,7 +92,7 @@ impl Run<'_> {
             {
                 self.choose_again(model, reselection, state)?;
             }
-            self.climb_leg(model, &LEGS[state.of_stage], state)?;
+            self.climb_leg(model, state.of_stage, state)?;
             if self.interrupted {
                 break;
             }
@@ -111,8 +113,9 @@ impl Run<'_> {
         }
     }
 
-    fn climb_leg(&mut self, model: &mut SparseModel, leg: &Leg, state: &mut State) -> Result<()> {
-        let sample = self.sample(model, leg.rows, 0, state.of_stage as u64)?;
+    fn climb_leg(&mut self, model: &mut SparseModel, number: usize, state: &mut State) -> Result<()> {
+        let leg = &LEGS[number];
+        let sample = self.sample(model, leg.rows, number as u64)?;
         let iterations = leg.iterations(self.settings);
         let (z, criterion) = (state.centre.z.clone(), self.settings.criterion);
         if leg.moves_inducing && self.settings.move_inducing {
@@ -120,15 +123,16 @@ impl Run<'_> {
                 .counting(sample.weight);
             let from = with_inducing.point(&z);
             let reached = self.climb_to(&with_inducing, &from, iterations, ROUGHLY, state)?;
-            let (z, inducing) = with_inducing.split(&reached);
+            let (z, inducing) = with_inducing.split(&reached.point);
             state.centre.z = z;
             model.set_inducing(inducing.as_ref())?;
             state.inducing = inducing;
         } else {
             let collapsed = Collapsed::of_sample(model, sample.x.as_ref(), &sample.y, sample.weight)?;
             let target = Target::new(&collapsed, criterion)?.with_parallelism(in_parallel());
-            state.centre.z = self.climb_to(&target, &z, iterations, ROUGHLY, state)?;
+            let reached = self.climb_to(&target, &z, iterations, ROUGHLY, state)?;
             state.max_jitter = state.max_jitter.max(target.max_jitter());
+            state.centre.z = reached.point;
         }
         Ok(())
     }
@@ -141,7 +145,7 @@ impl Run<'_> {
         iterations: usize,
         value_tolerance: f64,
         state: &mut State,
-    ) -> Result<Vec<f64>> {
+    ) -> Result<Optimum> {
         let expected = LEGS.iter().map(|leg| leg.iterations(self.settings)).sum::<usize>() + LAST_CLIMB;
         let watched = Watched::new(target, self.observer, self.settings, (state.iteration, expected));
         let settings = MaximumSettings {
@@ -157,7 +161,7 @@ impl Run<'_> {
         state.evaluations += seen.evaluations;
         state.failures += seen.failures;
         state.climb.extend(&optimum.trace);
-        Ok(optimum.point)
+        Ok(optimum)
     }
 
     /// Newton's steps in θ with the score of all rows, and the curvature of a sample at its own mode. The best place is kept.
@@ -167,7 +171,7 @@ impl Run<'_> {
         let (d, criterion) = (state.centre.z.len(), self.settings.criterion);
         let target = Target::new(&collapsed, criterion)?.with_parallelism(in_parallel());
         let from = state.centre.z.clone();
-        state.sample_mode = self.climb_to(&target, &from, LAST_CLIMB, FINELY, state)?;
+        state.sample_mode = self.climb_to(&target, &from, LAST_CLIMB, FINELY, state)?.point;
         let mut evaluator = Evaluator::new(&target, 2 * d);
         let precision = negative_hessian(&mut evaluator, &state.sample_mode)?;
         state.max_jitter = state.max_jitter.max(target.max_jitter());
@@ -204,20 +208,30 @@ impl Run<'_> {
 
     /// The sample on which the mode is refined and particles move.
     pub(super) fn last_sample(&mut self, model: &SparseModel) -> Result<Sample> {
-        self.sample(model, LAST.0, LAST.1, LEGS.len() as u64)
+        self.sample(model, LAST, LEGS.len() as u64)
     }
 
-    /// Sample `number`, of about `times` M or B rows and at least so many; all rows where there are not twice as many.
-    fn sample(&mut self, model: &SparseModel, times: usize, least: usize, number: u64) -> Result<Sample> {
+    /// Sample `number`, of about so many times M or B rows and at least so many; all rows where there are not twice as many.
+    fn sample(&mut self, model: &SparseModel, (times, least): (usize, usize), number: u64) -> Result<Sample> {
         let wanted = (times * model.size().max(self.settings.batch)).max(least);
         let wanted = wanted.min(MOST_NUMBERS / model.size()).max(1);
         let all = self.rows.count();
-        let epochs = Epochs::new(all, all.div_ceil((all / wanted).max(1)), self.settings.seed ^ SEED);
-        let mut batch = Batch::default();
-        self.rows.read(epochs.seed(), epochs.place(number), &mut batch)?;
-        let y: Vec<f64> = batch.observations.iter().map(|at| at.y).collect();
+        let pieces = if 2 * wanted > all { 1 } else { PIECES };
+        let rows = if pieces == 1 { all } else { wanted.div_ceil(pieces) };
+        let epochs = Epochs::new(all, rows, self.settings.seed ^ SEED);
+        // From all over the epoch: in a file that is sorted, rows that are read together are neighbours.
+        let apart = (epochs.batches() / pieces).max(1) as u64;
+        let (mut batch, mut y) = (Batch::default(), Vec::new());
+        let mut columns = vec![Vec::new(); model.dim()];
+        for piece in 0..pieces as u64 {
+            let place = epochs.place(piece * apart + number % apart);
+            self.rows.read(epochs.seed(), place, &mut batch)?;
+            y.extend(batch.observations.iter().map(|at| at.y));
+            columns.iter_mut().zip(batch.x.col_iter()).for_each(|(to, from)| to.extend(from.iter()));
+        }
+        let x = Mat::from_fn(y.len(), model.dim(), |i, d| columns[d][i]);
         let weight = all as f64 / y.len() as f64;
-        Ok(Sample { x: batch.x, y, weight })
+        Ok(Sample { x, y, weight })
     }
 }
 

@@ -11,7 +11,7 @@ use crate::evaluation::share_out;
 use crate::likelihood::Family;
 use crate::linalg::in_parallel;
 use crate::model::{BoundWorkspace, Held, InducingGaussian, NaturalTarget, SparseModel, Wanted};
-use crate::rows::{Batch, Epochs};
+use crate::rows::{Batch, Epochs, Place};
 use faer::Par;
 
 /// Rows read at a time: more than in a minibatch, so that products of large matrices do the work.
@@ -34,6 +34,12 @@ impl Pass {
         let epochs = Epochs::new(rows, ROWS, settings.seed ^ SEED);
         let used = epochs.batches().min(settings.settle_rows.div_ceil(epochs.largest()).max(1));
         Self { epochs, used }
+    }
+
+    /// Where batch `number` of those that are read is: they lie all over the epoch, because in a file that is sorted
+    /// batches that follow one another are neighbours.
+    pub fn place(&self, number: usize) -> Place {
+        self.epochs.place((number * (self.epochs.batches() / self.used)) as u64)
     }
 
     /// What a batch's sum counts.
@@ -115,7 +121,7 @@ impl Run<'_> {
         let mut batch = Batch::default();
         let (scale, share) = (pass.scale(), pass.share());
         for number in 0..pass.used {
-            self.rows.read(epochs.seed(), epochs.place(number as u64), &mut batch)?;
+            self.rows.read(epochs.seed(), pass.place(number), &mut batch)?;
             let batch = &batch;
             share_out(slots, &mut workspaces, &|slot, (workspace, one)| {
                 if !slot.whole {
