@@ -4,7 +4,7 @@
 //! Methods for Deep Learning* (2009), equations 4 to 7, with weights and a bias as in GPflow.
 
 use super::leaf::ParameterRole;
-use super::{Covariance, KernelParameter, Points, Strip, StripAdjoint};
+use super::{Covariance, KernelParameter, Points, Recorded, Strip, StripAdjoint};
 use crate::linalg::elementwise::{dot, vectorise};
 use std::f64::consts::PI;
 
@@ -98,6 +98,7 @@ impl Covariance for Linear {
         theta: &[f64],
         strip: Strip<'_>,
         weights: &[f64],
+        _: Recorded<'_>,
         adjoint: &mut StripAdjoint<'_>,
         _: &mut [f64],
     ) {
@@ -179,6 +180,7 @@ impl Covariance for Polynomial {
         theta: &[f64],
         strip: Strip<'_>,
         weights: &[f64],
+        _: Recorded<'_>,
         adjoint: &mut StripAdjoint<'_>,
         scratch: &mut [f64],
     ) {
@@ -345,6 +347,7 @@ impl Covariance for ArcCosine {
         theta: &[f64],
         strip: Strip<'_>,
         weights: &[f64],
+        _: Recorded<'_>,
         adjoint: &mut StripAdjoint<'_>,
         scratch: &mut [f64],
     ) {

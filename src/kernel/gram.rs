@@ -1,11 +1,11 @@
 //! Matrices filled from a kernel, strip by strip, and the gradients that come back from them.
 //!
-//! Rows are cut into blocks of [`STRIP`]. A block is the unit of parallel work, and each has its own scratch
-//! and its own partial gradient; partial gradients are added in the order of the blocks. So the result
-//! does not depend on the number of threads.
+//! A matrix is cut into shares. Each has its own scratch and its own partial gradient; partial gradients are added in the order of
+//! the shares. So the result does not depend on the number of threads.
 
 use super::adjoint::InputAdjoint;
-use super::{Kernel, Points, STRIP, Strip, StripAdjoint};
+use super::shares::{SHARES, Shares, for_each_index, for_each_part, strips};
+use super::{Kernel, Points, Recorded, STRIP, Strip, StripAdjoint};
 use faer::prelude::ReborrowMut;
 use faer::{Mat, MatMut, Par};
 use std::ops::Range;
@@ -49,11 +49,21 @@ impl Features {
 struct Block {
     point: Vec<f64>,
     features: Vec<f64>,
+    weights: Vec<f64>,
     values: Vec<f64>,
+    record: Vec<f64>,
     scratch: Vec<f64>,
     theta: Vec<f64>,
     x: Vec<f64>,
     z: Vec<f64>,
+}
+
+/// Weights of a strip, and memory for what comes back from them.
+struct Buffers<'a> {
+    weights: &'a [f64],
+    values: &'a mut [f64],
+    record: &'a mut [f64],
+    scratch: &'a mut [f64],
 }
 
 impl KernelWorkspace {
@@ -62,13 +72,16 @@ impl KernelWorkspace {
         let block = || Block {
             point: vec![0.0; dim],
             features: vec![0.0; kernel.feature_count()],
+            weights: vec![0.0; STRIP],
             values: vec![0.0; STRIP],
+            record: vec![0.0; STRIP * kernel.record_strips()],
             scratch: vec![0.0; STRIP * kernel.scratch_strips()],
             theta: vec![0.0; kernel.parameter_count()],
             x: Vec::new(),
             z: Vec::new(),
         };
-        Self { blocks: (0..rows.div_ceil(STRIP)).map(|_| block()).collect(), ..Self::default() }
+        let shares = rows.div_ceil(STRIP).max(SHARES);
+        Self { blocks: (0..shares).map(|_| block()).collect(), ..Self::default() }
     }
 }
 
@@ -84,7 +97,7 @@ impl Kernel {
     ) {
         let KernelWorkspace { blocks, rows: features, .. } = workspace;
         let features = features.prepare(self, theta, x);
-        for_each_block(out, of_rows(blocks, x.rows()), 0, par, &|mut rows_out, block, start| {
+        for_each_part(out, Shares::of_triangle(x.rows()), blocks, 0, par, &|mut rows_out, block, start| {
             let end = start + rows_out.nrows();
             for j in 0..end {
                 let first = j.max(start);
@@ -116,14 +129,21 @@ impl Kernel {
     ) {
         let KernelWorkspace { blocks, rows: features, points } = workspace;
         let (features, points) = (features.prepare(self, theta, x), points.prepare(self, theta, z));
-        for_each_block(out, of_rows(blocks, x.rows()), 0, par, &|mut rows_out, block, start| {
-            let (x, features) = (x.slice(start, rows_out.nrows()), features.slice(start, rows_out.nrows()));
-            for j in 0..z.rows() {
-                z.row_into(j, &mut block.point);
-                points.row_into(j, &mut block.features);
-                let strip = Strip { x, z: &block.point, same: None, features: (features, &block.features) };
-                if let Some(column) = rows_out.rb_mut().col_mut(j).try_as_col_major_mut() {
-                    self.strip(theta, strip, column.as_slice_mut(), &mut block.scratch);
+        let shares = Shares::of_cross(x.rows(), z.rows());
+        for_each_part(out, shares, blocks, 0, par, &|mut part, block, start| {
+            let (first_row, first_column) = if shares.of_rows { (start, 0) } else { (0, start) };
+            for (start, count) in strips(part.nrows()) {
+                let rows = x.slice(first_row + start, count);
+                let of_rows = features.slice(first_row + start, count);
+                for j in 0..part.ncols() {
+                    z.row_into(first_column + j, &mut block.point);
+                    points.row_into(first_column + j, &mut block.features);
+                    let features = (of_rows, block.features.as_slice());
+                    let strip = Strip { x: rows, z: &block.point, same: None, features };
+                    if let Some(column) = part.rb_mut().col_mut(j).try_as_col_major_mut() {
+                        let column = &mut column.as_slice_mut()[start..start + count];
+                        self.strip(theta, strip, column, &mut block.scratch);
+                    }
                 }
             }
         });
@@ -147,10 +167,11 @@ impl Kernel {
         let inputs = x_adjoint.is_some();
         let (n, dim) = (x.rows(), x.dim());
         let KernelWorkspace { blocks, rows: features, .. } = workspace;
-        let (blocks, features) = (of_rows(blocks, n), features.prepare(self, theta, x));
+        let features = features.prepare(self, theta, x);
+        let shares = Shares::of_triangle(n);
+        let blocks = &mut blocks[..shares.count()];
         for_each_index(blocks, 0, par, &|block, index| {
-            let start = index * STRIP;
-            let end = (start + STRIP).min(n);
+            let Range { start, end } = shares.range(index);
             block.theta.fill(0.0);
             block.prepare_inputs(inputs, STRIP * dim, end * dim);
             for j in 0..end {
@@ -164,10 +185,10 @@ impl Kernel {
                     same: same.then_some(0),
                     features: (features.slice(first, end - first), &block.features),
                 };
-                let values = &mut block.values[..end - first];
-                weights(j, first..end, values);
+                let weighted = &mut block.weights[..end - first];
+                weights(j, first..end, weighted);
                 // The lower triangle stands for both: entries off the diagonal count twice.
-                values.iter_mut().skip(usize::from(same)).for_each(|w| *w *= 2.0);
+                weighted.iter_mut().skip(usize::from(same)).for_each(|w| *w *= 2.0);
                 let mut adjoint = StripAdjoint {
                     theta: &mut block.theta,
                     inputs: inputs.then(|| InputAdjoint {
@@ -176,14 +197,20 @@ impl Kernel {
                         z: &mut block.z[j * dim..(j + 1) * dim],
                     }),
                 };
-                self.strip_adjoint(theta, strip, values, &mut adjoint, &mut block.scratch);
+                let buffers = Buffers {
+                    weights: &block.weights,
+                    values: &mut block.values,
+                    record: &mut block.record,
+                    scratch: &mut block.scratch,
+                };
+                self.record_and_adjoint(theta, strip, buffers, &mut adjoint);
             }
         });
         for (index, block) in blocks.iter().enumerate() {
             theta_adjoint.iter_mut().zip(&block.theta).for_each(|(a, b)| *a += b);
             if let Some(x_adjoint) = &mut x_adjoint {
-                block.add_rows(index * STRIP, x_adjoint.rb_mut());
-                block.add_points(x_adjoint.rb_mut());
+                block.add_rows(shares.range(index), STRIP, x_adjoint.rb_mut());
+                block.add_points(0, x_adjoint.rb_mut());
             }
         }
     }
@@ -205,39 +232,47 @@ impl Kernel {
         let (n, dim) = (x.rows(), x.dim());
         let KernelWorkspace { blocks, rows: features, points } = workspace;
         let (features, points) = (features.prepare(self, theta, x), points.prepare(self, theta, z));
-        let blocks = of_rows(blocks, n);
+        let shares = Shares::of_cross(n, z.rows());
+        let blocks = &mut blocks[..shares.count()];
         for_each_index(blocks, 0, par, &|block, index| {
-            let start = index * STRIP;
-            let end = (start + STRIP).min(n);
+            let (rows, columns) = shares.of_both(index, n, z.rows());
             block.theta.fill(0.0);
-            block.prepare_inputs(inputs, STRIP * dim, z.rows() * dim);
-            for j in 0..z.rows() {
-                z.row_into(j, &mut block.point);
-                points.row_into(j, &mut block.features);
-                let strip = Strip {
-                    x: x.slice(start, end - start),
-                    z: &block.point,
-                    same: None,
-                    features: (features.slice(start, end - start), &block.features),
-                };
-                let values = &mut block.values[..end - start];
-                weights(j, start..end, values);
-                let mut adjoint = StripAdjoint {
-                    theta: &mut block.theta,
-                    inputs: inputs.then(|| InputAdjoint {
-                        x: &mut block.x,
-                        stride: STRIP,
-                        z: &mut block.z[j * dim..(j + 1) * dim],
-                    }),
-                };
-                self.strip_adjoint(theta, strip, values, &mut adjoint, &mut block.scratch);
+            block.prepare_inputs(inputs, rows.len() * dim, columns.len() * dim);
+            for (offset, count) in strips(rows.len()) {
+                let start = rows.start + offset;
+                let (of_strip, features) = (x.slice(start, count), features.slice(start, count));
+                for j in columns.clone() {
+                    z.row_into(j, &mut block.point);
+                    points.row_into(j, &mut block.features);
+                    let features = (features, block.features.as_slice());
+                    let strip = Strip { x: of_strip, z: &block.point, same: None, features };
+                    weights(j, start..start + count, &mut block.weights[..count]);
+                    let place = (j - columns.start) * dim;
+                    let mut adjoint = StripAdjoint {
+                        theta: &mut block.theta,
+                        inputs: inputs.then(|| InputAdjoint {
+                            x: &mut block.x[offset..],
+                            stride: rows.len(),
+                            z: &mut block.z[place..place + dim],
+                        }),
+                    };
+                    let buffers = Buffers {
+                        weights: &block.weights,
+                        values: &mut block.values,
+                        record: &mut block.record,
+                        scratch: &mut block.scratch,
+                    };
+                    self.record_and_adjoint(theta, strip, buffers, &mut adjoint);
+                }
             }
         });
         for (index, block) in blocks.iter().enumerate() {
             theta_adjoint.iter_mut().zip(&block.theta).for_each(|(a, b)| *a += b);
             if let Some((x_adjoint, z_adjoint)) = &mut input_adjoints {
-                block.add_rows(index * STRIP, x_adjoint.rb_mut());
-                block.add_points(z_adjoint.rb_mut());
+                let (rows, columns) = shares.of_both(index, n, z.rows());
+                let stride = rows.len();
+                block.add_rows(rows, stride, x_adjoint.rb_mut());
+                block.add_points(columns.start, z_adjoint.rb_mut());
             }
         }
     }
@@ -260,8 +295,28 @@ impl Kernel {
             let features = (features.slice(i, 1), block.features.as_slice());
             let strip = Strip { x: x.slice(i, 1), z: &block.point, same: Some(0), features };
             let mut adjoint = StripAdjoint { theta: theta_adjoint, inputs: None };
-            self.strip_adjoint(theta, strip, &[*weight], &mut adjoint, &mut block.scratch);
+            let buffers = Buffers {
+                weights: &[*weight],
+                values: &mut block.values,
+                record: &mut block.record,
+                scratch: &mut block.scratch,
+            };
+            self.record_and_adjoint(theta, strip, buffers, &mut adjoint);
         }
+    }
+
+    /// Adds to the adjoints what the weights of a strip give them.
+    fn record_and_adjoint(
+        &self,
+        theta: &[f64],
+        strip: Strip<'_>,
+        buffers: Buffers<'_>,
+        adjoint: &mut StripAdjoint<'_>,
+    ) {
+        let Buffers { weights, values, record, scratch } = buffers;
+        let (weights, values) = (&weights[..strip.len()], &mut values[..strip.len()]);
+        self.strip_recorded(theta, strip, values, record, scratch);
+        self.strip_adjoint(theta, strip, weights, Recorded { values, record }, adjoint, scratch);
     }
 
     /// The full Gram matrix K(X, X) with both triangles, allocated: for looking at, not for hot loops.
@@ -278,11 +333,6 @@ impl Kernel {
     }
 }
 
-/// The blocks of a matrix of `rows` rows, which may be fewer than the workspace was made for.
-fn of_rows(blocks: &mut [Block], rows: usize) -> &mut [Block] {
-    &mut blocks[..rows.div_ceil(STRIP)]
-}
-
 impl Block {
     fn prepare_inputs(&mut self, wanted: bool, x: usize, z: usize) {
         if wanted {
@@ -293,74 +343,22 @@ impl Block {
         }
     }
 
-    fn add_rows(&self, start: usize, mut x_adjoint: MatMut<'_, f64>) {
+    /// Adds the adjoint of these rows, whose columns are `stride` apart.
+    fn add_rows(&self, rows: Range<usize>, stride: usize, mut x_adjoint: MatMut<'_, f64>) {
         for d in 0..x_adjoint.ncols() {
-            for i in 0..STRIP.min(x_adjoint.nrows().saturating_sub(start)) {
-                x_adjoint[(start + i, d)] += self.x[d * STRIP + i];
+            for (i, row) in rows.clone().enumerate() {
+                x_adjoint[(row, d)] += self.x[d * stride + i];
             }
         }
     }
 
-    fn add_points(&self, mut adjoint: MatMut<'_, f64>) {
+    /// Adds the adjoint of points from number `start` on.
+    fn add_points(&self, start: usize, mut adjoint: MatMut<'_, f64>) {
         let dim = adjoint.ncols();
         for (j, point) in self.z.chunks(dim.max(1)).enumerate() {
             for (d, v) in point.iter().enumerate() {
-                adjoint[(j, d)] += v;
+                adjoint[(start + j, d)] += v;
             }
-        }
-    }
-}
-
-/// Runs `work(rows, block, first row)` for each block of rows of `out`.
-fn for_each_block<'m>(
-    out: MatMut<'m, f64>,
-    blocks: &mut [Block],
-    start: usize,
-    par: Par,
-    work: &(impl Fn(MatMut<'m, f64>, &mut Block, usize) + Sync),
-) {
-    let rows = out.nrows();
-    if rows <= STRIP {
-        if let Some(block) = blocks.first_mut() {
-            work(out, block, start);
-        }
-        return;
-    }
-    let half = rows.div_ceil(STRIP).div_ceil(2);
-    let (top, bottom) = out.split_at_row_mut(half * STRIP);
-    let (first, second) = blocks.split_at_mut(half);
-    join(
-        par,
-        || for_each_block(top, first, start, par, work),
-        || for_each_block(bottom, second, start + half * STRIP, par, work),
-    );
-}
-
-/// Runs `work(block, index)` for each block.
-fn for_each_index(blocks: &mut [Block], start: usize, par: Par, work: &(impl Fn(&mut Block, usize) + Sync)) {
-    match blocks {
-        [] => {}
-        [block] => work(block, start),
-        _ => {
-            let half = blocks.len() / 2;
-            let (first, second) = blocks.split_at_mut(half);
-            join(
-                par,
-                || for_each_index(first, start, par, work),
-                || for_each_index(second, start + half, par, work),
-            );
-        }
-    }
-}
-
-fn join(par: Par, a: impl FnOnce() + Send, b: impl FnOnce() + Send) {
-    match par {
-        Par::Seq => {
-            a();
-            b();
-        }
-        _ => {
-            rayon::join(a, b);
         }
     }
 }
@@ -448,6 +446,39 @@ mod tests {
             let rows = 3 * STRIP + 17;
             let run = |par| everything(&kernel, rows, &mut KernelWorkspace::new(&kernel, rows, DIM), par);
             assert!(run(Par::Seq) == run(Par::rayon(2)));
+        }
+    }
+
+    /// Many rows are cut by rows, few by columns.
+    #[test]
+    fn a_cross_matrix_and_its_adjoints_are_the_same_however_they_are_cut() {
+        let (kernel, rows, half) = (&nested()[3], SHARES * STRIP + 50, 1000);
+        let (theta, x, z) = (theta(kernel), points(rows, 1), points(9, 2));
+        let part = |start: usize, count: usize| {
+            let x = x.subrows(start, count).to_owned();
+            let (mut out, mut of_theta) = (Mat::zeros(count, 9), vec![0.0; theta.len()]);
+            let (mut of_x, mut of_z) = (Mat::zeros(count, DIM), Mat::zeros(9, DIM));
+            let weights = |j: usize, rows: Range<usize>, out: &mut [f64]| {
+                out.iter_mut().zip(rows).for_each(|(w, i)| *w = ((start + i + 3 * j) as f64).cos());
+            };
+            let mut workspace = KernelWorkspace::new(kernel, count, DIM);
+            let inputs = Some((of_x.as_mut(), of_z.as_mut()));
+            kernel.cross(&theta, view(&x), view(&z), out.as_mut(), &mut workspace, Par::Seq);
+            let (x, z) = (view(&x), view(&z));
+            kernel.cross_adjoint(&theta, x, z, &weights, &mut of_theta, inputs, &mut workspace, Par::Seq);
+            (out, of_theta, of_x, of_z)
+        };
+        let (whole, top, bottom) = (part(0, rows), part(0, half), part(half, rows - half));
+        assert_eq!(whole.0.subrows(0, half), top.0);
+        assert_eq!(whole.0.subrows(half, rows - half), bottom.0);
+        let close = |a: f64, b: f64| assert!((a - b).abs() < 1e-11 * (1.0 + a.abs()), "{a} and {b}");
+        for d in 0..DIM {
+            (0..half).for_each(|i| close(whole.2[(i, d)], top.2[(i, d)]));
+            (half..rows).for_each(|i| close(whole.2[(i, d)], bottom.2[(i - half, d)]));
+        }
+        (0..theta.len()).for_each(|p| close(whole.1[p], top.1[p] + bottom.1[p]));
+        for d in 0..DIM {
+            (0..9).for_each(|j| close(whole.3[(j, d)], top.3[(j, d)] + bottom.3[(j, d)]));
         }
     }
 

@@ -31,6 +31,11 @@ pub trait Covariance: Debug + Send + Sync {
         0
     }
 
+    /// How many strips [`Covariance::strip_recorded`] records.
+    fn record_strips(&self) -> usize {
+        0
+    }
+
     /// How many numbers of a row its covariances are made of, if they are worth computing once a row and not once a pair.
     fn feature_count(&self) -> usize {
         0
@@ -42,13 +47,26 @@ pub trait Covariance: Debug + Send + Sync {
     /// Covariances k(x_i, z), into `out`.
     fn strip(&self, theta: &[f64], strip: Strip<'_>, out: &mut [f64], scratch: &mut [f64]);
 
-    /// Adds Σ_i w_i ∂k(x_i, z)/∂· to the adjoints. Where the derivative does not exist (Matérn-1/2 at
-    /// coinciding points) it counts as zero.
+    /// Covariances k(x_i, z), into `out`, and into `record` what [`Covariance::strip_adjoint`] would otherwise compute again.
+    fn strip_recorded(
+        &self,
+        theta: &[f64],
+        strip: Strip<'_>,
+        out: &mut [f64],
+        _record: &mut [f64],
+        scratch: &mut [f64],
+    ) {
+        self.strip(theta, strip, out, scratch);
+    }
+
+    /// Adds Σ_i w_i ∂k(x_i, z)/∂· to the adjoints, after [`Covariance::strip_recorded`] with the same strip. Where the
+    /// derivative does not exist (Matérn-1/2 at coinciding points) it counts as zero.
     fn strip_adjoint(
         &self,
         theta: &[f64],
         strip: Strip<'_>,
         weights: &[f64],
+        recorded: Recorded<'_>,
         adjoint: &mut StripAdjoint<'_>,
         scratch: &mut [f64],
     );
@@ -170,6 +188,15 @@ impl<'a> Points<'a> {
             *o = self.0[(i, d)];
         }
     }
+}
+
+/// What a pass over a strip has left for its gradient.
+#[derive(Debug, Clone, Copy)]
+pub struct Recorded<'a> {
+    /// Covariances k(x_i, z).
+    pub values: &'a [f64],
+    /// What the kernel recorded: [`Covariance::record_strips`] strips of [`STRIP`] numbers.
+    pub record: &'a [f64],
 }
 
 /// Up to [`STRIP`] rows against one point.

@@ -6,7 +6,7 @@
 //! Everything is computed by *strips*: the covariances of up to [`STRIP`] consecutive rows with one point. A
 //! strip fits the first-level cache, so that a tree of sums and products costs no N×N temporary: each leaf
 //! writes its strip, the nodes combine them, and the gradient pass computes them once more (O(N²D) against
-//! the O(N³) of the factorisation).
+//! the O(N³) of the factorisation), recording what comes back through each part.
 //!
 //! Gradients are reverse mode throughout: from weights w_i = ∂L/∂k(x_i, z) a kernel adds to the adjoints of
 //! its parameters, of the rows x_i and of the point z.
@@ -21,6 +21,7 @@ mod gram;
 mod leaf;
 mod metric;
 mod periodic;
+mod shares;
 mod sphere;
 mod stationary;
 mod trivial;
@@ -31,7 +32,7 @@ pub use expression::{ExpressionError, ExpressionErrorKind, InputColumns, KernelE
 pub use geography::{EARTH_RADIUS, Geography};
 pub(crate) use gram::Features;
 pub use gram::KernelWorkspace;
-pub use leaf::{Covariance, KernelParameter, ParameterRole, Points, STRIP, Strip};
+pub use leaf::{Covariance, KernelParameter, ParameterRole, Points, Recorded, STRIP, Strip};
 pub use metric::{Euclidean, Metric, Slopes};
 pub use periodic::{Cosine, Periodic};
 pub use sphere::Sphere;
@@ -113,9 +114,18 @@ impl Kernel {
     pub fn scratch_strips(&self) -> usize {
         match self {
             Kernel::Leaf(leaf) => leaf.scratch_strips(),
-            Kernel::Sum(parts) => 1 + parts.iter().map(Kernel::scratch_strips).max().unwrap_or(0),
-            Kernel::Product(parts) => {
-                parts.len() + 2 + parts.iter().map(Kernel::scratch_strips).max().unwrap_or(0)
+            Kernel::Sum(parts) | Kernel::Product(parts) => {
+                1 + parts.iter().map(Kernel::scratch_strips).max().unwrap_or(0)
+            }
+        }
+    }
+
+    /// How many strips [`Kernel::strip_recorded`] records: those of each part and its values.
+    pub fn record_strips(&self) -> usize {
+        match self {
+            Kernel::Leaf(leaf) => leaf.record_strips(),
+            Kernel::Sum(parts) | Kernel::Product(parts) => {
+                parts.iter().map(|part| 1 + part.record_strips()).sum()
             }
         }
     }
@@ -148,72 +158,106 @@ impl Kernel {
     pub fn strip(&self, theta: &[f64], strip: Strip<'_>, out: &mut [f64], scratch: &mut [f64]) {
         match self {
             Kernel::Leaf(leaf) => leaf.strip(theta, strip, out, scratch),
-            Kernel::Sum(parts) => {
-                let (part_values, scratch) = scratch.split_at_mut(STRIP);
-                out.fill(0.0);
-                for (part, theta, strip) in with_shares(parts, theta, strip) {
-                    let values = &mut part_values[..out.len()];
-                    part.strip(theta, strip, values, scratch);
-                    out.iter_mut().zip(&*values).for_each(|(o, v)| *o += v);
-                }
-            }
-            Kernel::Product(parts) => {
-                let (part_values, scratch) = scratch.split_at_mut(STRIP);
-                out.fill(1.0);
-                for (part, theta, strip) in with_shares(parts, theta, strip) {
-                    let values = &mut part_values[..out.len()];
-                    part.strip(theta, strip, values, scratch);
-                    out.iter_mut().zip(&*values).for_each(|(o, v)| *o *= v);
+            Kernel::Sum(parts) | Kernel::Product(parts) => {
+                let (values, scratch) = scratch.split_at_mut(STRIP);
+                for (i, (part, theta, strip)) in with_shares(parts, theta, strip).enumerate() {
+                    if i == 0 {
+                        part.strip(theta, strip, out, scratch);
+                    } else {
+                        let values = &mut values[..out.len()];
+                        part.strip(theta, strip, values, scratch);
+                        self.combine(out, values);
+                    }
                 }
             }
         }
     }
 
-    /// Adds Σ_i w_i ∂k(x_i, z)/∂· to the adjoints, given the weights w_i of a strip.
+    /// The same, and into `record` what [`Kernel::strip_adjoint`] would otherwise compute again:
+    /// [`Kernel::record_strips`] × [`STRIP`] numbers at least.
+    pub fn strip_recorded(
+        &self,
+        theta: &[f64],
+        strip: Strip<'_>,
+        out: &mut [f64],
+        record: &mut [f64],
+        scratch: &mut [f64],
+    ) {
+        match self {
+            Kernel::Leaf(leaf) => leaf.strip_recorded(theta, strip, out, record, scratch),
+            Kernel::Sum(parts) | Kernel::Product(parts) => {
+                let mut rest = record;
+                for (i, (part, theta, strip)) in with_shares(parts, theta, strip).enumerate() {
+                    let (values, later) = rest.split_at_mut(STRIP);
+                    let (own, later) = later.split_at_mut(STRIP * part.record_strips());
+                    let values = &mut values[..out.len()];
+                    part.strip_recorded(theta, strip, values, own, scratch);
+                    if i == 0 {
+                        out.copy_from_slice(values);
+                    } else {
+                        self.combine(out, values);
+                    }
+                    rest = later;
+                }
+            }
+        }
+    }
+
+    /// Adds Σ_i w_i ∂k(x_i, z)/∂· to the adjoints, given the weights w_i of a strip, after [`Kernel::strip_recorded`] with the
+    /// same strip.
     pub fn strip_adjoint(
         &self,
         theta: &[f64],
         strip: Strip<'_>,
         weights: &[f64],
+        recorded: Recorded<'_>,
         adjoint: &mut StripAdjoint<'_>,
         scratch: &mut [f64],
     ) {
-        match self {
-            Kernel::Leaf(leaf) => leaf.strip_adjoint(theta, strip, weights, adjoint, scratch),
-            Kernel::Sum(parts) => {
-                let mut offset = 0;
-                for (part, theta, strip) in with_shares(parts, theta, strip) {
-                    part.strip_adjoint(
-                        theta,
-                        strip,
-                        weights,
-                        &mut adjoint.part(offset, theta.len()),
-                        scratch,
-                    );
-                    offset += theta.len();
-                }
+        let parts = match self {
+            Kernel::Leaf(leaf) => {
+                return leaf.strip_adjoint(theta, strip, weights, recorded, adjoint, scratch);
             }
-            Kernel::Product(parts) => {
-                let n = strip.len();
-                let (values, scratch) = scratch.split_at_mut(parts.len() * STRIP);
-                let shares = with_shares(parts, theta, strip);
-                for ((part, theta, strip), out) in shares.zip(values.chunks_mut(STRIP)) {
-                    part.strip(theta, strip, &mut out[..n], scratch);
-                }
-                let (part_weights, scratch) = scratch.split_at_mut(STRIP);
-                let mut offset = 0;
-                for (this, (part, theta, strip)) in with_shares(parts, theta, strip).enumerate() {
+            Kernel::Sum(parts) | Kernel::Product(parts) => parts,
+        };
+        let n = strip.len();
+        let (part_weights, scratch) = scratch.split_at_mut(STRIP);
+        let (mut offset, mut place) = (0, 0);
+        for (this, (part, theta, strip)) in with_shares(parts, theta, strip).enumerate() {
+            let weights = match self {
+                // The product of the others is formed, not divided out: a factor may be zero.
+                Kernel::Product(_) => {
                     let part_weights = &mut part_weights[..n];
                     part_weights.copy_from_slice(weights);
-                    // The product of the others is formed, not divided out: a factor may be zero.
-                    for (_, other) in values.chunks(STRIP).enumerate().filter(|(i, _)| *i != this) {
+                    let others = part_values(parts, recorded.record).enumerate();
+                    for (_, other) in others.filter(|(i, _)| *i != this) {
                         part_weights.iter_mut().zip(other).for_each(|(w, v)| *w *= v);
                     }
-                    let mut part_adjoint = adjoint.part(offset, theta.len());
-                    part.strip_adjoint(theta, strip, part_weights, &mut part_adjoint, scratch);
-                    offset += theta.len();
+                    &*part_weights
                 }
-            }
+                _ => weights,
+            };
+            let own = &recorded.record[place..place + STRIP * (1 + part.record_strips())];
+            let (values, record) = own.split_at(STRIP);
+            let recorded = Recorded { values: &values[..n], record };
+            part.strip_adjoint(
+                theta,
+                strip,
+                weights,
+                recorded,
+                &mut adjoint.part(offset, theta.len()),
+                scratch,
+            );
+            offset += theta.len();
+            place += own.len();
+        }
+    }
+
+    /// Adds or multiplies a part's values into those of a sum or product.
+    fn combine(&self, out: &mut [f64], values: &[f64]) {
+        match self {
+            Kernel::Product(_) => out.iter_mut().zip(values).for_each(|(o, v)| *o *= v),
+            _ => out.iter_mut().zip(values).for_each(|(o, v)| *o += v),
         }
     }
 
@@ -246,6 +290,15 @@ impl Kernel {
             out.iter_mut().zip(&values).for_each(|(o, v)| combine(o, *v));
         }
     }
+}
+
+/// The values of each part in a record.
+fn part_values<'a>(parts: &'a [Kernel], mut record: &'a [f64]) -> impl Iterator<Item = &'a [f64]> {
+    parts.iter().map(move |part| {
+        let (values, rest) = record.split_at(STRIP);
+        record = &rest[STRIP * part.record_strips()..];
+        values
+    })
 }
 
 /// Each part with its share of the parameter values.

@@ -4,7 +4,7 @@
 //! factor 4 is part of the lengthscales; the cosine is GPflow's.
 
 use super::leaf::ParameterRole;
-use super::{Covariance, KernelParameter, Points, STRIP, Strip, StripAdjoint};
+use super::{Covariance, KernelParameter, Points, Recorded, STRIP, Strip, StripAdjoint};
 use crate::linalg::elementwise::{dot, exp, sin_cos_half_turns, sum, sum_over, vectorise};
 use std::f64::consts::PI;
 
@@ -119,6 +119,7 @@ impl Covariance for Periodic {
         theta: &[f64],
         strip: Strip<'_>,
         weights: &[f64],
+        recorded: Recorded<'_>,
         adjoint: &mut StripAdjoint<'_>,
         scratch: &mut [f64],
     ) {
@@ -131,9 +132,9 @@ impl Covariance for Periodic {
         vectorise(
             #[inline(always)]
             || {
-                self.values(theta, strip, weighted);
-                adjoint.theta[0] += dot(weights, weighted) / theta[0];
-                weighted.iter_mut().zip(weights).for_each(|(k, w)| *k *= w);
+                adjoint.theta[0] += dot(weights, recorded.values) / theta[0];
+                let products_of = weights.iter().zip(recorded.values);
+                weighted.iter_mut().zip(products_of).for_each(|(to, (w, k))| *to = w * k);
                 // With a = π(x − z)/p: ∂k/∂ℓ = k sin²a/ℓ³, ∂k/∂x = −k sin a cos a π/(pℓ²) = −∂k/∂z and
                 // ∂k/∂p = k sin a cos a π(x − z)/(p²ℓ²).
                 for (d, &column) in self.columns.iter().enumerate() {
@@ -224,6 +225,7 @@ impl Covariance for Cosine {
         theta: &[f64],
         strip: Strip<'_>,
         weights: &[f64],
+        _: Recorded<'_>,
         adjoint: &mut StripAdjoint<'_>,
         scratch: &mut [f64],
     ) {

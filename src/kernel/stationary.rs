@@ -7,7 +7,7 @@
 use super::geography::Geography;
 use super::leaf::ParameterRole;
 use super::metric::{Euclidean, Metric, Slopes};
-use super::{Covariance, KernelParameter, Points, STRIP, Strip, StripAdjoint};
+use super::{Covariance, KernelParameter, Points, Recorded, STRIP, Strip, StripAdjoint};
 use crate::linalg::elementwise::{dot, exp, sum_over, vectorise};
 
 /// The shape of a stationary kernel, with variance 1.
@@ -139,6 +139,8 @@ impl<R: Radial> Stationary<R> {
 }
 
 impl<R: Radial, M: Metric> Stationary<R, M> {
+    const KEEPS_DISTANCES: bool = M::KEEPS_DISTANCES || R::HAS_ALPHA;
+
     /// With distances of a metric. Starts: variance 1, lengthscales √(number of columns), α 1.
     pub fn with_metric(metric: M) -> Self {
         let lengthscales = KernelParameter::lengthscales(metric.columns().len(), metric.shared());
@@ -180,7 +182,12 @@ impl<R: Radial, M: Metric> Covariance for Stationary<R, M> {
     }
 
     fn scratch_strips(&self) -> usize {
-        2 + usize::from(M::KEEPS_DISTANCES)
+        1
+    }
+
+    /// Slopes, and distances where they are asked for again.
+    fn record_strips(&self) -> usize {
+        1 + usize::from(Self::KEEPS_DISTANCES)
     }
 
     fn feature_count(&self) -> usize {
@@ -202,42 +209,60 @@ impl<R: Radial, M: Metric> Covariance for Stationary<R, M> {
         );
     }
 
+    fn strip_recorded(
+        &self,
+        theta: &[f64],
+        strip: Strip<'_>,
+        out: &mut [f64],
+        record: &mut [f64],
+        _: &mut [f64],
+    ) {
+        let (variance, alpha) = (theta[0], self.alpha(theta));
+        let (slopes, distances) = record.split_at_mut(STRIP);
+        let slopes = &mut slopes[..strip.len()];
+        vectorise(
+            #[inline(always)]
+            || {
+                self.metric.squared_distances(&theta[self.lengthscales()], strip, slopes);
+                if Self::KEEPS_DISTANCES {
+                    distances[..strip.len()].copy_from_slice(slopes);
+                }
+                for (s, k) in slopes.iter_mut().zip(out) {
+                    let (value, slope) = R::value_and_slope(*s, alpha);
+                    (*k, *s) = (variance * value, variance * slope);
+                }
+            },
+        );
+    }
+
     fn strip_adjoint(
         &self,
         theta: &[f64],
         strip: Strip<'_>,
         weights: &[f64],
+        recorded: Recorded<'_>,
         adjoint: &mut StripAdjoint<'_>,
         scratch: &mut [f64],
     ) {
         let (variance, alpha) = (theta[0], self.alpha(theta));
-        let lengthscales = &theta[self.lengthscales()];
-        let (slopes, scratch) = scratch.split_at_mut(STRIP);
-        let (values, distances) = scratch.split_at_mut(STRIP);
-        let (slopes, values) = (&mut slopes[..strip.len()], &mut values[..strip.len()]);
-        let distances = if M::KEEPS_DISTANCES { &mut distances[..strip.len()] } else { &mut [] };
+        let (recorded_slopes, distances) = recorded.record.split_at(STRIP);
+        let distances = if Self::KEEPS_DISTANCES { &distances[..strip.len()] } else { &[] };
+        let slopes = &mut scratch[..strip.len()];
         vectorise(
             #[inline(always)]
             || {
-                self.metric.squared_distances(lengthscales, strip, slopes);
-                if M::KEEPS_DISTANCES {
-                    distances.copy_from_slice(slopes);
-                }
                 if R::HAS_ALPHA {
                     let last = adjoint.theta.len() - 1;
-                    adjoint.theta[last] += sum_over(slopes, weights, |s, w, total| {
+                    adjoint.theta[last] += sum_over(distances, weights, |s, w, total| {
                         (w * variance).mul_add(R::alpha_slope(s, alpha), total)
                     });
                 }
-                // A pass of its own over the whole strip: with sums in it, or in short pieces, it would not vectorise.
-                for (s, k) in slopes.iter_mut().zip(values.iter_mut()) {
-                    (*k, *s) = R::value_and_slope(*s, alpha);
-                }
-                // ∂L/∂σ² = Σ w k₁, and w_i σ² dk₁/ds in place of s_i.
-                adjoint.theta[0] += dot(values, weights);
-                slopes.iter_mut().zip(weights).for_each(|(s, w)| *s *= w * variance);
+                // ∂L/∂σ² = Σ w k/σ², and ∂L/∂s_i = w_i σ² dk₁/ds.
+                adjoint.theta[0] += dot(recorded.values, weights) / variance;
+                let each = recorded_slopes.iter().zip(weights);
+                slopes.iter_mut().zip(each).for_each(|(to, (slope, w))| *to = slope * w);
                 self.metric.adjoint(
-                    lengthscales,
+                    &theta[self.lengthscales()],
                     strip,
                     Slopes { slopes, distances },
                     &mut adjoint.theta[self.lengthscales()],

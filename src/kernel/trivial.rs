@@ -1,7 +1,7 @@
 //! Kernels that do not look at the inputs: a constant, and white noise.
 
 use super::leaf::ParameterRole;
-use super::{Covariance, KernelParameter, Points, Strip, StripAdjoint};
+use super::{Covariance, KernelParameter, Points, Recorded, Strip, StripAdjoint};
 
 /// k(x, z) = σ²: a function that is one unknown number. Parameter `variance`.
 #[derive(Debug, Clone)]
@@ -64,6 +64,7 @@ impl Covariance for Constant {
         _: &[f64],
         _: Strip<'_>,
         weights: &[f64],
+        _: Recorded<'_>,
         adjoint: &mut StripAdjoint<'_>,
         _: &mut [f64],
     ) {
@@ -100,6 +101,7 @@ impl Covariance for White {
         _: &[f64],
         strip: Strip<'_>,
         weights: &[f64],
+        _: Recorded<'_>,
         adjoint: &mut StripAdjoint<'_>,
         _: &mut [f64],
     ) {
