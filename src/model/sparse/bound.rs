@@ -321,7 +321,7 @@ impl SparseModel {
         projection.adjoint_from_symmetric(par);
         solve_upper_triangular_in_place(projection.factor.transpose(), of_rows.as_mut(), par);
         let of_rows = of_rows.as_ref();
-        projection.pull_back(self, theta, x, of_rows, &by_diagonal[..b], gradient, by_inducing, par);
+        projection.pull_back(self, theta, x, of_rows.into(), &by_diagonal[..b], gradient, by_inducing, par);
     }
 }
 

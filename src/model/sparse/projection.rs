@@ -10,7 +10,7 @@ use crate::linalg::{FactorScratch, factor_with_jitter, inverse_from_factor};
 use crate::model::cholesky_adjoint;
 use faer::linalg::matmul::matmul;
 use faer::linalg::triangular_solve::solve_lower_triangular_in_place;
-use faer::prelude::{Reborrow, ReborrowMut};
+use faer::prelude::ReborrowMut;
 use faer::{Accum, Mat, MatMut, MatRef, Par};
 use std::ops::Range;
 
@@ -36,6 +36,32 @@ pub(super) struct Projection {
     pub jitter: f64,
     /// The kernel's parameters and the inducing inputs that `factor` is of.
     of: Option<(Vec<f64>, u64)>,
+}
+
+/// C̄, M×B: a matrix, and g αᵀ where there is a part of rank one.
+#[derive(Clone, Copy)]
+pub(super) struct OfCross<'a> {
+    pub full: MatRef<'a, f64>,
+    /// g (M) and α (B).
+    pub rank_one: Option<(&'a [f64], &'a [f64])>,
+}
+
+impl<'a> From<MatRef<'a, f64>> for OfCross<'a> {
+    fn from(full: MatRef<'a, f64>) -> Self {
+        Self { full, rank_one: None }
+    }
+}
+
+impl OfCross<'_> {
+    /// Some rows of column `j`.
+    fn column(&self, j: usize, rows: Range<usize>, out: &mut [f64]) {
+        if let Some(values) = self.full.col(j).try_as_col_major() {
+            out.copy_from_slice(&values.as_slice()[rows.clone()]);
+        }
+        if let Some((g, alpha)) = self.rank_one {
+            add_scaled(out, alpha[j], &g[rows]);
+        }
+    }
 }
 
 impl Projection {
@@ -147,7 +173,7 @@ impl Projection {
         );
     }
 
-    /// Adds to the gradient in θ what K̄_ZZ (in `adjoint`), C̄ (M×B) and the adjoints of k(x_i, x_i) (B) say of the kernel's
+    /// Adds to the gradient in θ what K̄_ZZ (in `adjoint`), C̄ and the adjoints of k(x_i, x_i) (B) say of the kernel's
     /// parameters; to `z_gradient` (M×D) what they say of Z.
     #[expect(clippy::too_many_arguments, reason = "three adjoints and where they go")]
     pub fn pull_back(
@@ -155,7 +181,7 @@ impl Projection {
         model: &SparseModel,
         theta: &[f64],
         x: Points<'_>,
-        cross: MatRef<'_, f64>,
+        cross: OfCross<'_>,
         diagonal: &[f64],
         gradient: &mut [f64],
         mut z_gradient: Option<MatMut<'_, f64>>,
@@ -165,13 +191,10 @@ impl Projection {
         let (kernel, theta) = (&placed.process.kernel, &theta[placed.kernel.clone()]);
         let gradient = &mut gradient[placed.kernel.clone()];
         let (adjoint, z, workspace) = (&self.adjoint, model.points(), &mut self.kernel);
-        let column = |matrix: MatRef<'_, f64>, j: usize, rows: Range<usize>, out: &mut [f64]| {
-            if let Some(values) = matrix.col(j).try_as_col_major() {
-                out.copy_from_slice(&values.as_slice()[rows]);
-            }
+        let of_gram = |j: usize, rows: Range<usize>, out: &mut [f64]| {
+            out.copy_from_slice(&adjoint.col_as_slice(j)[rows]);
         };
-        let of_gram = |j: usize, rows: Range<usize>, out: &mut [f64]| column(adjoint.as_ref(), j, rows, out);
-        let of_cross = |j: usize, rows: Range<usize>, out: &mut [f64]| column(cross.rb(), j, rows, out);
+        let of_cross = |j: usize, rows: Range<usize>, out: &mut [f64]| cross.column(j, rows, out);
         kernel.gram_adjoint(
             theta,
             z,

@@ -215,7 +215,7 @@ impl Model for Whitened<'_> {
                     add_scaled(to, terms.slope[c * b + i], &beta[c * m..(c + 1) * m]);
                 }
             }
-            projection.pull_back(model, theta, x, weighted.as_ref(), by_diagonal, gradient, None, par);
+            projection.pull_back(model, theta, x, weighted.as_ref().into(), by_diagonal, gradient, None, par);
         }
         for c in 0..model.latents() {
             let placed = &model.structure.processes[model.structure.place(c)];

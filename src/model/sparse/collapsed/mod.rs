@@ -7,26 +7,28 @@
 //! - FITC (Snelson & Ghahramani 2006): Λ_i = σ² + s_i: the evidence of another model.
 //!
 //! with s_i = k_ii − |a_i|². With m = B⁻¹AΛ⁻¹e, α = Λ⁻¹(e − Aᵀm) and w_i the derivative in s_i, Ā = m αᵀ − B⁻¹AΛ⁻¹ − 2 A w, and
-//! LᵀL̄ has the lower triangle of −ĀAᵀ = −(m mᵀ + B⁻¹ − I − 2 A w Aᵀ).
+//! LᵀL̄ has the lower triangle of −ĀAᵀ = −(m mᵀ + B⁻¹ − I − 2 A w Aᵀ). Where Λ is a multiple of I no row needs a weight of its
+//! own, and sums over rows are traces ([`vfe`]); where it is not, they are passes over A ([`fitc`]).
 //!
 //! Rows may count more than once (VFE): a sample of n rows that count N/n times each has a bound whose terms are estimates of
 //! those with all N rows. With Λ over that weight everything above holds, but for the sum of logarithms.
 //!
-//! Cost: about 2.5 N M² multiplications and additions for VFE, 3.5 N M² for FITC. Memory: two M×N matrices a thread.
+//! Cost: about 2 N M² multiplications and additions for VFE, 3.5 N M² for FITC. Memory: two M×N matrices a thread.
 
-use super::bound::symmetric_product;
-use super::projection::Projection;
+mod fitc;
+mod vfe;
+
+use super::projection::{OfCross, Projection};
 use super::{InducingGaussian, SparseModel};
 use crate::kernel::Points;
 use crate::likelihood::{Family, Observation};
-use crate::linalg::elementwise::{add_scaled, inner_product};
+use crate::linalg::elementwise::add_scaled;
 use crate::linalg::{FactorScratch, factor_with_jitter, inverse_from_factor};
 use crate::model::Model;
 use crate::parameter::Layout;
 use crate::{Error, Result};
-use faer::linalg::matmul::matmul;
 use faer::linalg::triangular_solve::{solve_lower_triangular_in_place, solve_upper_triangular_in_place};
-use faer::{Accum, Mat, MatMut, MatRef, Par};
+use faer::{Mat, MatMut, MatRef, Par};
 use serde::{Deserialize, Serialize};
 use std::f64::consts::PI;
 
@@ -71,6 +73,8 @@ pub struct CollapsedWorkspace {
     /// m.
     mean: Vec<f64>,
     by_spread: Vec<f64>,
+    /// Σ s_i, for VFE.
+    spread: f64,
     par: Par,
 }
 
@@ -160,51 +164,21 @@ impl<'m> Collapsed<'m> {
 
     fn solve(&self, theta: &[f64], workspace: &mut CollapsedWorkspace) -> Result<f64> {
         let (model, n, par) = (self.model, self.y.len(), workspace.par);
-        let CollapsedWorkspace {
-            projection,
-            rows,
-            adjoint,
-            factor,
-            scratch,
-            diagonal,
-            noise,
-            residual,
-            mean,
-            ..
-        } = workspace;
-        let sigma2 = model.likelihood_parameters(theta)[0];
         let x = Points::of(&self.x);
-        projection.factorise(model, theta, par)?;
+        workspace.projection.factorise(model, theta, par)?;
+        let CollapsedWorkspace { projection, rows, diagonal, residual, .. } = workspace;
         projection.project(model, theta, x, rows.as_mut(), diagonal, par);
         model.structure.prior_means(theta, x, residual);
         residual.iter_mut().zip(&self.y).for_each(|(r, y)| *r = y - *r);
-        // What the inducing values leave open, s, takes the place of k_ii.
-        for (i, d) in diagonal.iter_mut().enumerate() {
-            let a = rows.col_as_slice(i);
-            *d = (*d - inner_product(a, a)).max(0.0);
-        }
-        let count = self.weight;
-        let mut value = -0.5 * count * n as f64 * (2.0 * PI).ln();
-        match self.form {
-            CollapsedForm::Vfe => {
-                noise.fill(sigma2 / count);
-                value -= 0.5 * count * (diagonal.iter().sum::<f64>() / sigma2 + n as f64 * sigma2.ln());
-            }
-            CollapsedForm::Fitc => {
-                noise.iter_mut().zip(&*diagonal).for_each(|(l, s)| *l = sigma2 + s);
-                value -= 0.5 * noise.iter().map(|l| l.ln()).sum::<f64>();
-            }
-        }
-        // B = I + AΛ⁻¹Aᵀ = L_B L_Bᵀ, by way of the adjoint's memory.
-        mean.fill(0.0);
-        for i in 0..n {
-            let (weight, a) = (noise[i].recip(), rows.col_as_slice(i));
-            add_scaled(mean, residual[i] * weight, a);
-            adjoint.col_as_slice_mut(i).iter_mut().zip(a).for_each(|(to, a)| *to = weight * a);
-            value -= 0.5 * residual[i] * residual[i] * weight;
-        }
+        let mut value = -0.5 * self.weight * n as f64 * (2.0 * PI).ln();
+        let sigma2 = model.likelihood_parameters(theta)[0];
+        value += match self.form {
+            CollapsedForm::Vfe => vfe::gather(sigma2, self.weight, workspace),
+            CollapsedForm::Fitc => fitc::gather(sigma2, workspace),
+        };
+        // B = I + AΛ⁻¹Aᵀ = L_B L_Bᵀ.
+        let CollapsedWorkspace { projection, factor, scratch, mean, .. } = workspace;
         let symmetric = &mut projection.symmetric;
-        symmetric_product(symmetric.as_mut(), 1.0, adjoint.as_ref(), rows.as_ref(), par);
         (0..model.size()).for_each(|i| symmetric[(i, i)] += 1.0);
         let fill = |mut out: MatMut<'_, f64>| out.copy_from(&*symmetric);
         factor_with_jitter("I + AΛ⁻¹Aᵀ", factor.as_mut(), fill, scratch, par)?;
@@ -225,83 +199,24 @@ impl<'m> Collapsed<'m> {
         by_inducing: Option<MatMut<'_, f64>>,
         workspace: &mut CollapsedWorkspace,
     ) {
-        let (model, n, m, par) = (self.model, self.y.len(), self.model.size(), workspace.par);
-        let CollapsedWorkspace {
-            projection,
-            rows,
-            adjoint,
-            factor,
-            diagonal,
-            noise,
-            residual,
-            mean,
-            by_spread,
-            ..
-        } = workspace;
-        let x = Points::of(&self.x);
+        let (model, m, par) = (self.model, self.model.size(), workspace.par);
         let sigma2 = model.likelihood_parameters(theta)[0];
-        // B⁻¹, both triangles; `symmetric` holds B and, for VFE, AΛ⁻¹Aᵀ = B − I.
+        // B⁻¹, both triangles; `symmetric` holds B.
+        let CollapsedWorkspace { projection, factor, .. } = workspace;
         inverse_from_factor(factor.as_mut(), projection.product.as_mut(), par);
         for j in 0..m {
             for i in 0..j {
                 factor[(i, j)] = factor[(j, i)];
             }
         }
-        // B⁻¹A into the adjoint's memory, unweighted.
-        matmul(adjoint.as_mut(), Accum::Replace, factor.as_ref(), rows.as_ref(), 1.0, par);
-        // α over the residuals, and what the noise has from each row: ½ (α² − [K̃⁻¹]_ii).
-        let mut by_noise = 0.0;
-        for i in 0..n {
-            let (a, weight) = (rows.col_as_slice(i), noise[i].recip());
-            residual[i] = weight * (residual[i] - inner_product(a, mean));
-            let inverse = weight - weight * weight * inner_product(a, adjoint.col_as_slice(i));
-            let own = 0.5 * (residual[i] * residual[i] - inverse);
-            match self.form {
-                CollapsedForm::Vfe => {
-                    // Λ is σ² over the count, and the logarithm counts as often as the row.
-                    by_noise += (own + 0.5 * weight) / self.weight - 0.5 * weight;
-                    by_spread[i] = -0.5 * weight;
-                }
-                CollapsedForm::Fitc => {
-                    by_noise += own;
-                    by_spread[i] = own;
-                }
-            }
-        }
-        if self.form == CollapsedForm::Vfe {
-            by_noise += 0.5 * self.weight * diagonal.iter().sum::<f64>() / (sigma2 * sigma2);
-        }
-        gradient[model.structure.of_likelihood.start] += by_noise;
-        // −ĀAᵀ = −(m mᵀ + B⁻¹ − I − 2 A w Aᵀ)
-        let symmetric = &mut projection.symmetric;
-        match self.form {
-            // −2 A w Aᵀ = AAᵀ/σ² = B − I
-            CollapsedForm::Vfe => (0..m).for_each(|i| symmetric[(i, i)] -= 1.0),
-            CollapsedForm::Fitc => {
-                let mut weighted = rows.clone();
-                for (i, w) in by_spread.iter().enumerate() {
-                    weighted.col_as_slice_mut(i).iter_mut().for_each(|v| *v *= -2.0 * w);
-                }
-                symmetric_product(symmetric.as_mut(), 1.0, weighted.as_ref(), rows.as_ref(), par);
-            }
-        }
-        for j in 0..m {
-            for i in j..m {
-                let identity = if i == j { 1.0 } else { 0.0 };
-                symmetric[(i, j)] = identity - symmetric[(i, j)] - factor[(i, j)] - mean[i] * mean[j];
-            }
-        }
-        projection.adjoint_from_symmetric(par);
-        // C̄ = L⁻ᵀ(m αᵀ − B⁻¹AΛ⁻¹ − 2 A w)
-        for i in 0..n {
-            let (weight, own, slope) = (noise[i].recip(), -2.0 * by_spread[i], residual[i]);
-            let to = adjoint.col_as_slice_mut(i);
-            to.iter_mut().for_each(|to| *to *= -weight);
-            add_scaled(to, own, rows.col_as_slice(i));
-            add_scaled(to, slope, mean);
-        }
-        solve_upper_triangular_in_place(projection.factor.transpose(), adjoint.as_mut(), par);
-        projection.pull_back(model, theta, x, adjoint.as_ref(), by_spread, gradient, by_inducing, par);
+        gradient[model.structure.of_likelihood.start] += match self.form {
+            CollapsedForm::Vfe => vfe::scatter(sigma2, self.weight, workspace),
+            CollapsedForm::Fitc => fitc::scatter(workspace),
+        };
+        let x = Points::of(&self.x);
+        let CollapsedWorkspace { projection, adjoint, residual, mean, by_spread, .. } = workspace;
+        let cross = OfCross { full: adjoint.as_ref(), rank_one: Some((mean, residual)) };
+        projection.pull_back(model, theta, x, cross, by_spread, gradient, by_inducing, par);
         let placed = &model.structure.processes[0];
         placed.process.mean.adjoint(x, residual, &mut gradient[placed.mean.clone()]);
     }
@@ -313,6 +228,26 @@ impl<'m> Collapsed<'m> {
 }
 
 impl CollapsedWorkspace {
+    /// K̄_ZZ, once `symmetric` holds −2 A w Aᵀ and `factor` B⁻¹: −ĀAᵀ = −(m mᵀ + B⁻¹ − I − 2 A w Aᵀ).
+    fn adjoint_of_inducing(&mut self) {
+        let Self { projection, factor, mean, par, .. } = self;
+        let symmetric = &mut projection.symmetric;
+        for j in 0..mean.len() {
+            for i in j..mean.len() {
+                let identity = if i == j { 1.0 } else { 0.0 };
+                symmetric[(i, j)] = identity - symmetric[(i, j)] - factor[(i, j)] - mean[i] * mean[j];
+            }
+        }
+        projection.adjoint_from_symmetric(*par);
+    }
+
+    /// L⁻ᵀm in place of m.
+    fn pull_mean(&mut self) {
+        let size = self.mean.len();
+        let column = MatMut::from_column_major_slice_mut(&mut self.mean, size, 1);
+        solve_upper_triangular_in_place(self.projection.factor.transpose(), column, self.par);
+    }
+
     /// For a model on N rows; `par` says how the linear algebra of an evaluation runs.
     pub fn new(model: &SparseModel, n: usize, par: Par) -> Self {
         let m = model.size();
@@ -327,6 +262,7 @@ impl CollapsedWorkspace {
             residual: vec![0.0; n],
             mean: vec![0.0; m],
             by_spread: vec![0.0; n],
+            spread: 0.0,
             par,
         }
     }
