@@ -2,9 +2,9 @@
 //! bound.
 //!
 //! ELBO(q) = E_q[log p(u) − log q(u)] ≤ log ∫ p, climbed by Adam with reparameterised gradients. The gradients are path
-//! gradients ("sticking the landing", Roeder, Wu & Duvenaud 2017): they have no variance where q is exact. The search starts
-//! at Laplace's Gaussian: the full-rank family in its coordinates, the mean field in the target's own coordinates, scaled by
-//! the curvature along each. Where the bound no longer rises beyond its noise the step is halved, a few times, and the
+//! gradients ("sticking the landing", Roeder, Wu & Duvenaud 2017): they have no variance where q is exact. Draws are Latin
+//! hypercubes. The search starts at Laplace's Gaussian: the full-rank family in its coordinates, the mean field in the target's own coordinates, scaled by
+//! the curvature along each. Where the bound no longer rises beyond its noise the step is cut, a few times, and the
 //! parameters are averaged from there on. Cost: a few evaluations an iteration, some hundreds of iterations.
 
 use super::elbo::{Elbo, ElboReport, Search};
@@ -24,7 +24,7 @@ use std::ops::ControlFlow;
 pub struct AdviSettings {
     /// Which Gaussians are allowed.
     pub family: VariationalFamily,
-    /// Draws an iteration over which the gradient is averaged.
+    /// Draws an iteration over which the gradient is averaged: a Latin hypercube.
     pub samples: usize,
     /// Largest number of iterations.
     pub iterations: usize,
@@ -91,8 +91,9 @@ pub struct AdviFit {
 
 /// Iterations whose mean bound is compared with what there was before.
 const WINDOW: usize = 20;
-/// Halvings of the step after which the search rests: to a sixty-fourth.
-const HALVINGS: usize = 6;
+/// What the step is multiplied with at a plateau, and how often before the search rests. Averages do the rest.
+const SHORTER: f64 = 0.3;
+const PLATEAUS: usize = 3;
 /// Iterations in a row with most samples failing after which the fit fails.
 const GIVE_UP: usize = 5;
 /// Rounds of samples that estimate the bound in the end.
@@ -115,10 +116,10 @@ pub fn advi<D: LogDensity>(
     let mode = best_mode(target, starts, &settings.maximum, settings.curvature_floor)?;
     let mut search = Search::new(target, &mode, settings)?;
     let mut state = OptimiserState::new(Optimiser::ADAM, search.q.parameters.len());
-    let mut schedule = Plateau { rate: settings.learning_rate, halvings: 0, best: None };
+    let mut schedule = Plateau { rate: settings.learning_rate, plateaus: 0, best: None };
     let mut average = Average { sum: vec![0.0; search.q.parameters.len()], count: 0 };
     let (mut trace, mut mostly_failed, mut interrupted) = (Vec::new(), 0, false);
-    while trace.len() < settings.iterations && schedule.halvings <= HALVINGS && !interrupted {
+    while trace.len() < settings.iterations && schedule.plateaus < PLATEAUS && !interrupted {
         let (mut gradient, report) = search.gradient(trace.len() + 1)?;
         mostly_failed = if 2 * report.failed > settings.samples { mostly_failed + 1 } else { 0 };
         if mostly_failed >= GIVE_UP {
@@ -128,7 +129,7 @@ pub fn advi<D: LogDensity>(
         interrupted = watch(&report).is_break();
         state.step(schedule.rate, &mut gradient);
         search.q.parameters.iter_mut().zip(&gradient).for_each(|(p, step)| *p += step);
-        if schedule.halvings > 0 {
+        if schedule.plateaus > 0 {
             average.add(&search.q.parameters);
         }
         if trace.len() % WINDOW == 0 {
@@ -144,7 +145,7 @@ pub fn advi<D: LogDensity>(
     let mut rng = ChaCha8Rng::seed_from_u64(settings.seed);
     rng.set_stream(6);
     let draws = gaussian_draws(&search.coordinates, settings.draws, &mut rng, |noise| search.q.point(noise));
-    let converged = schedule.halvings > HALVINGS;
+    let converged = schedule.plateaus >= PLATEAUS;
     Ok(AdviFit { mode, mean, covariance, elbo, trace, draws, converged, interrupted })
 }
 
@@ -154,10 +155,10 @@ fn window_mean(trace: &[ElboReport]) -> Elbo {
     Elbo::mean(window.iter().map(|report| report.elbo))
 }
 
-/// A step size that is halved whenever a window's bound is not above all before it beyond the noise of both.
+/// A step size that is cut whenever a window's bound is not above all before it beyond the noise of both.
 struct Plateau {
     rate: f64,
-    halvings: usize,
+    plateaus: usize,
     best: Option<Elbo>,
 }
 
@@ -166,8 +167,8 @@ impl Plateau {
         if let Some(best) = self.best {
             let noise = best.standard_error.hypot(now.standard_error).max(WORTHWHILE);
             if now.value - best.value < noise {
-                self.rate *= 0.5;
-                self.halvings += 1;
+                self.rate *= SHORTER;
+                self.plateaus += 1;
             }
         }
         if self.best.is_none_or(|best| now.value > best.value) {

@@ -8,10 +8,12 @@ use crate::density::LogDensity;
 use crate::evaluation::Evaluator;
 use crate::stein::{Cloud, Whitening};
 use crate::{Error, Result};
-use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use rand_distr::{Distribution, StandardNormal};
+use rand_distr::Open01;
 use serde::Serialize;
+use statrs::distribution::{ContinuousCDF, Normal};
 use std::f64::consts::PI;
 
 /// The bound at one iteration.
@@ -94,8 +96,8 @@ impl<'t, D: LogDensity> Search<'t, D> {
 
     /// Gradient of the bound by the Gaussian's parameters, and the bound.
     pub(super) fn gradient(&mut self, iteration: usize) -> Result<(Vec<f64>, ElboReport)> {
-        for (noise, point) in self.noise.points_mut().zip(self.points.points_mut()) {
-            noise.iter_mut().for_each(|v| *v = StandardNormal.sample(&mut self.rng));
+        self.draw_noise();
+        for (noise, point) in self.noise.points().zip(self.points.points_mut()) {
             self.coordinates.unwhiten(&self.q.point(noise), point);
         }
         self.evaluator.evaluate_all(&self.points, &mut self.scores, &mut self.values)?;
@@ -122,6 +124,21 @@ impl<'t, D: LogDensity> Search<'t, D> {
             failed: self.values.len() - bounds.len(),
         };
         Ok((gradient, report))
+    }
+
+    /// Fills the noise with a Latin hypercube of normal draws: each coordinate has one in each of as many parts of equal
+    /// probability as there are samples, so that what the gradient owes to single coordinates has little noise
+    /// (McKay, Beckman & Conover 1979).
+    fn draw_noise(&mut self) {
+        let (samples, normal) = (self.noise.count(), Normal::standard());
+        let mut parts: Vec<usize> = (0..samples).collect();
+        for k in 0..self.noise.dim() {
+            parts.shuffle(&mut self.rng);
+            for (noise, part) in self.noise.points_mut().zip(&parts) {
+                let within: f64 = self.rng.sample(Open01);
+                noise[k] = normal.inverse_cdf((*part as f64 + within) / samples as f64);
+            }
+        }
     }
 
     /// The bound from some rounds of samples, with the Gaussian as it is.
