@@ -3,9 +3,10 @@
 //!
 //! ELBO(q) = E_q[log p(u) − log q(u)] ≤ log ∫ p, climbed by Adam with reparameterised gradients. The gradients are path
 //! gradients ("sticking the landing", Roeder, Wu & Duvenaud 2017): they have no variance where q is exact. Draws are Latin
-//! hypercubes. The search starts at Laplace's Gaussian: the full-rank family in its coordinates, the mean field in the target's own coordinates, scaled by
-//! the curvature along each. Where the bound no longer rises beyond its noise the step is cut, a few times, and the
-//! parameters are averaged from there on. Cost: a few evaluations an iteration, some hundreds of iterations.
+//! hypercubes. The search starts at Laplace's Gaussian: the full-rank family in its coordinates, the mean field in the
+//! target's own coordinates, scaled by the curvature along each. Where the bound no longer rises beyond its noise the step is
+//! cut, a few times, and the parameters are averaged from there on. Cost: a few evaluations an iteration, some hundred
+//! iterations.
 
 use super::elbo::{Elbo, ElboReport, Search};
 use super::gaussian::VariationalFamily;

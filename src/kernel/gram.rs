@@ -1,7 +1,7 @@
 //! Matrices filled from a kernel, strip by strip, and the gradients that come back from them.
 //!
-//! A matrix is cut into shares. Each has its own scratch and its own partial gradient; partial gradients are added in the order of
-//! the shares. So the result does not depend on the number of threads.
+//! A matrix is cut into shares. Each has its own scratch and its own partial gradient; partial gradients are added in the
+//! order of the shares. So the result does not depend on the number of threads.
 
 use super::adjoint::InputAdjoint;
 use super::shares::{SHARES, Shares, for_each_index, for_each_part, strips};
