@@ -449,6 +449,13 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_sum_of_nothing_is_zero_and_a_product_of_nothing_one() {
+        for (kernel, value) in [(Kernel::Sum(Vec::new()), 0.0), (Kernel::Product(Vec::new()), 1.0)] {
+            assert_eq!(kernel.gram_full(&[], view(&points(2, 1))), Mat::from_fn(2, 2, |_, _| value));
+        }
+    }
+
     /// Many rows are cut by rows, few by columns.
     #[test]
     fn a_cross_matrix_and_its_adjoints_are_the_same_however_they_are_cut() {

@@ -160,6 +160,7 @@ impl Kernel {
             Kernel::Leaf(leaf) => leaf.strip(theta, strip, out, scratch),
             Kernel::Sum(parts) | Kernel::Product(parts) => {
                 let (values, scratch) = scratch.split_at_mut(STRIP);
+                self.fill_if_empty(parts, out);
                 for (i, (part, theta, strip)) in with_shares(parts, theta, strip).enumerate() {
                     if i == 0 {
                         part.strip(theta, strip, out, scratch);
@@ -187,6 +188,7 @@ impl Kernel {
             Kernel::Leaf(leaf) => leaf.strip_recorded(theta, strip, out, record, scratch),
             Kernel::Sum(parts) | Kernel::Product(parts) => {
                 let mut rest = record;
+                self.fill_if_empty(parts, out);
                 for (i, (part, theta, strip)) in with_shares(parts, theta, strip).enumerate() {
                     let (values, later) = rest.split_at_mut(STRIP);
                     let (own, later) = later.split_at_mut(STRIP * part.record_strips());
@@ -250,6 +252,13 @@ impl Kernel {
             );
             offset += theta.len();
             place += own.len();
+        }
+    }
+
+    /// A sum of nothing is 0, a product of nothing 1.
+    fn fill_if_empty(&self, parts: &[Kernel], out: &mut [f64]) {
+        if parts.is_empty() {
+            out.fill(if matches!(self, Kernel::Product(_)) { 1.0 } else { 0.0 });
         }
     }
 

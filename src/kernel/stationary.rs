@@ -227,6 +227,7 @@ impl<R: Radial, M: Metric> Covariance for Stationary<R, M> {
                 if Self::KEEPS_DISTANCES {
                     distances[..strip.len()].copy_from_slice(slopes);
                 }
+                // A pass of its own over the whole strip: with sums in it, or in short pieces, it would not vectorise.
                 for (s, k) in slopes.iter_mut().zip(out) {
                     let (value, slope) = R::value_and_slope(*s, alpha);
                     (*k, *s) = (variance * value, variance * slope);
