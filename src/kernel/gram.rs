@@ -49,21 +49,19 @@ impl Features {
 struct Block {
     point: Vec<f64>,
     features: Vec<f64>,
-    weights: Vec<f64>,
-    values: Vec<f64>,
-    record: Vec<f64>,
-    scratch: Vec<f64>,
+    buffers: Buffers,
     theta: Vec<f64>,
     x: Vec<f64>,
     z: Vec<f64>,
 }
 
 /// Weights of a strip, and memory for what comes back from them.
-struct Buffers<'a> {
-    weights: &'a [f64],
-    values: &'a mut [f64],
-    record: &'a mut [f64],
-    scratch: &'a mut [f64],
+#[derive(Debug)]
+struct Buffers {
+    weights: Vec<f64>,
+    values: Vec<f64>,
+    record: Vec<f64>,
+    scratch: Vec<f64>,
 }
 
 impl KernelWorkspace {
@@ -72,10 +70,12 @@ impl KernelWorkspace {
         let block = || Block {
             point: vec![0.0; dim],
             features: vec![0.0; kernel.feature_count()],
-            weights: vec![0.0; STRIP],
-            values: vec![0.0; STRIP],
-            record: vec![0.0; STRIP * kernel.record_strips()],
-            scratch: vec![0.0; STRIP * kernel.scratch_strips()],
+            buffers: Buffers {
+                weights: vec![0.0; STRIP],
+                values: vec![0.0; STRIP],
+                record: vec![0.0; STRIP * kernel.record_strips()],
+                scratch: vec![0.0; STRIP * kernel.scratch_strips()],
+            },
             theta: vec![0.0; kernel.parameter_count()],
             x: Vec::new(),
             z: Vec::new(),
@@ -111,7 +111,7 @@ impl Kernel {
                 };
                 if let Some(column) = rows_out.rb_mut().col_mut(j).try_as_col_major_mut() {
                     let column = &mut column.as_slice_mut()[first - start..];
-                    self.strip(theta, strip, column, &mut block.scratch);
+                    self.strip(theta, strip, column, &mut block.buffers.scratch);
                 }
             }
         });
@@ -142,7 +142,7 @@ impl Kernel {
                     let strip = Strip { x: rows, z: &block.point, same: None, features };
                     if let Some(column) = part.rb_mut().col_mut(j).try_as_col_major_mut() {
                         let column = &mut column.as_slice_mut()[start..start + count];
-                        self.strip(theta, strip, column, &mut block.scratch);
+                        self.strip(theta, strip, column, &mut block.buffers.scratch);
                     }
                 }
             }
@@ -185,7 +185,7 @@ impl Kernel {
                     same: same.then_some(0),
                     features: (features.slice(first, end - first), &block.features),
                 };
-                let weighted = &mut block.weights[..end - first];
+                let weighted = &mut block.buffers.weights[..end - first];
                 weights(j, first..end, weighted);
                 // The lower triangle stands for both: entries off the diagonal count twice.
                 weighted.iter_mut().skip(usize::from(same)).for_each(|w| *w *= 2.0);
@@ -197,13 +197,7 @@ impl Kernel {
                         z: &mut block.z[j * dim..(j + 1) * dim],
                     }),
                 };
-                let buffers = Buffers {
-                    weights: &block.weights,
-                    values: &mut block.values,
-                    record: &mut block.record,
-                    scratch: &mut block.scratch,
-                };
-                self.record_and_adjoint(theta, strip, buffers, &mut adjoint);
+                self.record_and_adjoint(theta, strip, &mut block.buffers, &mut adjoint);
             }
         });
         for (index, block) in blocks.iter().enumerate() {
@@ -246,7 +240,7 @@ impl Kernel {
                     points.row_into(j, &mut block.features);
                     let features = (features, block.features.as_slice());
                     let strip = Strip { x: of_strip, z: &block.point, same: None, features };
-                    weights(j, start..start + count, &mut block.weights[..count]);
+                    weights(j, start..start + count, &mut block.buffers.weights[..count]);
                     let place = (j - columns.start) * dim;
                     let mut adjoint = StripAdjoint {
                         theta: &mut block.theta,
@@ -256,13 +250,7 @@ impl Kernel {
                             z: &mut block.z[place..place + dim],
                         }),
                     };
-                    let buffers = Buffers {
-                        weights: &block.weights,
-                        values: &mut block.values,
-                        record: &mut block.record,
-                        scratch: &mut block.scratch,
-                    };
-                    self.record_and_adjoint(theta, strip, buffers, &mut adjoint);
+                    self.record_and_adjoint(theta, strip, &mut block.buffers, &mut adjoint);
                 }
             }
         });
@@ -295,13 +283,8 @@ impl Kernel {
             let features = (features.slice(i, 1), block.features.as_slice());
             let strip = Strip { x: x.slice(i, 1), z: &block.point, same: Some(0), features };
             let mut adjoint = StripAdjoint { theta: theta_adjoint, inputs: None };
-            let buffers = Buffers {
-                weights: &[*weight],
-                values: &mut block.values,
-                record: &mut block.record,
-                scratch: &mut block.scratch,
-            };
-            self.record_and_adjoint(theta, strip, buffers, &mut adjoint);
+            block.buffers.weights[0] = *weight;
+            self.record_and_adjoint(theta, strip, &mut block.buffers, &mut adjoint);
         }
     }
 
@@ -310,7 +293,7 @@ impl Kernel {
         &self,
         theta: &[f64],
         strip: Strip<'_>,
-        buffers: Buffers<'_>,
+        buffers: &mut Buffers,
         adjoint: &mut StripAdjoint<'_>,
     ) {
         let Buffers { weights, values, record, scratch } = buffers;
