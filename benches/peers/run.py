@@ -1,6 +1,7 @@
 """Value and gradient of exact GP regression side by side: steingp, GPflow, GPyTorch, JAX and gprx on the same rows.
 
     python benches/peers/run.py --steingp target/release/steingp [--gprx PROGRAM] [--threads 1] [--sizes 1000,2000,4000]
+        [--peers gpflow,jax]
 
 ARD RBF, D = 8, float64, the same parameters for all. Every program runs in a process of its own with the same number of
 threads, in turn, several rounds; what is printed is the median over rounds of each program's own median, and its ratio to
@@ -167,6 +168,7 @@ def main():
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--sizes", default="1000,2000,4000")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--peers", default=",".join(PEERS), help="those that are written in Python")
     parser.add_argument("--one", nargs=2, metavar=("PEER", "N"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.one:
@@ -178,7 +180,7 @@ def main():
     environment = dict(os.environ, OMP_NUM_THREADS=str(arguments.threads), OPENBLAS_NUM_THREADS=str(arguments.threads),
                        MKL_NUM_THREADS=str(arguments.threads), TF_CPP_MIN_LOG_LEVEL="3")
     environment["XLA_FLAGS"] = "" if arguments.threads > 1 else "--xla_cpu_multi_thread_eigen=false"
-    peers = ["steingp", *PEERS] + (["gprx"] if arguments.gprx and arguments.threads == 1 else [])
+    peers = ["steingp", *arguments.peers.split(",")] + (["gprx"] if arguments.gprx and arguments.threads == 1 else [])
     passed = ["--steingp", arguments.steingp, "--threads", str(arguments.threads)]
     passed += ["--gprx", arguments.gprx] if arguments.gprx else []
     print(f"| N | {' | '.join(peers)} |\n{'|---' * (len(peers) + 1)}|")
