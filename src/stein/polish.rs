@@ -27,9 +27,10 @@ pub struct PolishSettings {
     /// The states meet Stein's identity where mean scores and widths are right to within this, root mean square over
     /// the coordinates in standard deviations.
     pub tolerance: f64,
-    /// Leapfrog steps of a trajectory, each an evaluation of the score; taken in turn. Short ones decorrelate the narrow
-    /// directions, long ones reach into the tails.
-    pub leapfrog_steps: Vec<usize>,
+    /// Lengths of the trajectories in whitened time, taken in turn; a quarter turn of a standard normal is π/2. Each takes as many
+    /// leapfrog steps, evaluations of the score, as the step length asks for. Short ones decorrelate the narrow directions,
+    /// long ones reach into the tails.
+    pub lengths: Vec<f64>,
     /// Trajectories whose states are left out of the history.
     pub burn_in: usize,
     /// Mean acceptance that the step length is tuned to.
@@ -41,10 +42,10 @@ pub struct PolishSettings {
 impl Default for PolishSettings {
     fn default() -> Self {
         Self {
-            trajectories: 10,
-            most_trajectories: 14,
+            trajectories: 9,
+            most_trajectories: 13,
             tolerance: 0.1,
-            leapfrog_steps: vec![2, 4, 8],
+            lengths: vec![1.2, 2.4, 4.8],
             burn_in: 1,
             acceptance: 0.8,
             rewhiten_at: vec![0.25, 0.5, 0.75, 1.0, 1.5],
@@ -112,6 +113,8 @@ pub struct Polished {
 
 /// Longest step in whitened coordinates; beyond 2 the leapfrog diverges on a Gaussian.
 const LONGEST: f64 = 1.7;
+/// Leapfrog steps of a trajectory at most, however short they have to be.
+const MOST_STEPS: usize = 8;
 /// Relative spread of the step lengths of one cloud: no trajectory length fits all directions.
 const JITTER: f64 = 0.2;
 
@@ -132,7 +135,7 @@ pub fn polish<D: LogDensity>(
     rng.set_stream(4);
     let mut chain = Chain { current: start, proposal: States::zeros(count, dim), whitening };
     let mut history = States::empty(dim);
-    let mut step = (1.1 * (dim as f64).powf(-0.25)).min(LONGEST);
+    let mut step = (1.5 * (dim as f64).powf(-0.25)).min(LONGEST);
     let rewhiten: Vec<usize> =
         settings.rewhiten_at.iter().map(|s| (s * settings.trajectories as f64).round() as usize).collect();
     let (mut accepted, mut counted) = (0.0, 0);
@@ -151,8 +154,9 @@ pub fn polish<D: LogDensity>(
             // States of one particle follow one another: each pair counts as one draw.
             chain.whitening = chain.whitening.learn(&history.points, 0.5)?;
         }
-        let leapfrog_steps = settings.leapfrog_steps.get(t % settings.leapfrog_steps.len().max(1)).copied();
-        let mean = chain.trajectory(evaluator, leapfrog_steps.unwrap_or(1), step, &mut rng)?;
+        let length = settings.lengths.get(t % settings.lengths.len().max(1)).copied().unwrap_or(step);
+        let steps = ((length / step).round() as usize).clamp(1, MOST_STEPS);
+        let mean = chain.trajectory(evaluator, steps, step, &mut rng)?;
         step = (step * (0.8 * (mean - settings.acceptance)).exp()).min(LONGEST);
         if t >= settings.burn_in {
             history.extend(&chain.current);
@@ -270,5 +274,62 @@ impl Chain {
             }
         }
         Ok(total / count as f64)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use rand_distr::Gumbel;
+
+    /// The negative of a Gumbel variable a coordinate: skewed, mean −γ, variance π²/6.
+    struct NegativeGumbel;
+
+    impl LogDensity for NegativeGumbel {
+        type Workspace = ();
+        fn dim(&self) -> usize {
+            2
+        }
+        fn workspace(&self) {}
+        fn evaluate(&self, z: &[f64], score: &mut [f64], (): &mut ()) -> Result<f64> {
+            score.iter_mut().zip(z).for_each(|(s, u)| *s = 1.0 - u.exp());
+            Ok(z.iter().map(|u| u - u.exp()).sum())
+        }
+    }
+
+    #[test]
+    fn exact_draws_stay_exact_draws() {
+        const COUNT: usize = 4000;
+        let mut rng = ChaCha8Rng::seed_from_u64(3);
+        let mut points = Cloud::zeros(COUNT, 2);
+        let gumbel = Gumbel::new(0.0, 1.0).unwrap();
+        points.values_mut().iter_mut().for_each(|v| {
+            let draw: f64 = gumbel.sample(&mut rng);
+            *v = -draw;
+        });
+        let mut start = States { points, ..States::zeros(COUNT, 2) };
+        let mut evaluator = Evaluator::new(&NegativeGumbel, COUNT);
+        for i in 0..COUNT {
+            let value = evaluator.evaluate(start.points.point(i), start.scores.point_mut(i));
+            start.log_densities[i] = value.unwrap();
+        }
+        let settings = PolishSettings { trajectories: 7, most_trajectories: 7, ..PolishSettings::default() };
+        let whitening = Whitening::identity(2).learn(&start.points, 1.0).unwrap();
+        let before = start.points.clone();
+        let found = polish(&mut evaluator, start, whitening, &settings, 1, &|| false).unwrap();
+        assert!(found.acceptance > 0.7, "{}", found.acceptance);
+        // The points are new ones.
+        let moved = found.last.points.points().zip(before.points()).filter(|(a, b)| a != b).count();
+        assert!(moved > COUNT * 95 / 100, "{moved}");
+        let variance = std::f64::consts::PI.powi(2) / 6.0;
+        for c in 0..2 {
+            let values: Vec<f64> = found.last.points.points().map(|p| p[c]).collect();
+            let mean = values.iter().sum::<f64>() / COUNT as f64;
+            let spread = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / COUNT as f64;
+            // Four standard errors; of the variance's, the kurtosis is 27/5.
+            assert!((mean + 0.577_215_664_9).abs() < 4.0 * (variance / COUNT as f64).sqrt(), "{mean}");
+            assert!((spread / variance - 1.0).abs() < 4.0 * (4.4 / COUNT as f64).sqrt(), "{spread}");
+        }
     }
 }
