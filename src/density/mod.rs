@@ -6,6 +6,8 @@
 mod banana;
 mod funnel;
 mod gaussian;
+#[cfg(test)]
+pub(crate) mod log_gamma;
 mod mixture;
 mod neal;
 mod ring;

@@ -281,22 +281,8 @@ impl Chain {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::density::log_gamma::LogGamma;
     use rand_distr::Gumbel;
-
-    /// The negative of a Gumbel variable a coordinate: skewed, mean −γ, variance π²/6.
-    struct NegativeGumbel;
-
-    impl LogDensity for NegativeGumbel {
-        type Workspace = ();
-        fn dim(&self) -> usize {
-            2
-        }
-        fn workspace(&self) {}
-        fn evaluate(&self, z: &[f64], score: &mut [f64], (): &mut ()) -> Result<f64> {
-            score.iter_mut().zip(z).for_each(|(s, u)| *s = 1.0 - u.exp());
-            Ok(z.iter().map(|u| u - u.exp()).sum())
-        }
-    }
 
     #[test]
     fn exact_draws_stay_exact_draws() {
@@ -309,7 +295,7 @@ mod tests {
             *v = -draw;
         });
         let mut start = States { points, ..States::zeros(COUNT, 2) };
-        let mut evaluator = Evaluator::new(&NegativeGumbel, COUNT);
+        let mut evaluator = Evaluator::new(&LogGamma { dim: 2 }, COUNT);
         for i in 0..COUNT {
             let value = evaluator.evaluate(start.points.point(i), start.scores.point_mut(i));
             start.log_densities[i] = value.unwrap();

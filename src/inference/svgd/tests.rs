@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
+use crate::density::log_gamma::LogGamma;
 use crate::density::{GaussianMixture, GaussianTarget};
 
 #[test]
@@ -55,21 +56,6 @@ fn one_particle_is_the_mode_in_the_targets_own_coordinates() {
     assert!((fit.particles.point(0)[0] - 1.5).abs() < 1e-4);
 }
 
-/// log Γ-shaped in each of three coordinates: p(u) ∝ exp(a u − e^u) has mean ψ(a) and variance ψ′(a).
-struct LogGamma;
-
-impl LogDensity for LogGamma {
-    type Workspace = ();
-    fn dim(&self) -> usize {
-        3
-    }
-    fn workspace(&self) {}
-    fn evaluate(&self, z: &[f64], score: &mut [f64], (): &mut ()) -> Result<f64> {
-        score.iter_mut().zip(z).for_each(|(s, u)| *s = 1.0 - u.exp());
-        Ok(z.iter().map(|u| u - u.exp()).sum())
-    }
-}
-
 #[test]
 fn a_skewed_target_has_its_moments_within_a_fraction_of_what_twenty_draws_would_miss() {
     // ψ(1) = −γ, ψ′(1) = π²/6.
@@ -78,7 +64,7 @@ fn a_skewed_target_has_its_moments_within_a_fraction_of_what_twenty_draws_would_
     for seed in 0..5 {
         let mut settings = SvgdSettings::new(20);
         settings.engine.seed = seed;
-        let fit = svgd(&LogGamma, &[vec![0.0; 3]], &settings, &mut ()).unwrap();
+        let fit = svgd(&LogGamma { dim: 3 }, &[vec![0.0; 3]], &settings, &mut ()).unwrap();
         for c in 0..3 {
             let values: Vec<f64> = fit.particles.points().map(|p| p[c]).collect();
             let mean = values.iter().sum::<f64>() / 20.0;

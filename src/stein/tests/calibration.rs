@@ -6,8 +6,8 @@
 //! iterations, 0.77 in the table, and 0.80 at rest.
 
 use super::{normal_cloud, run};
-use crate::Result;
-use crate::density::{GaussianTarget, LogDensity};
+use crate::density::GaussianTarget;
+use crate::density::log_gamma::LogGamma;
 use crate::stein::{Bandwidth, Radial, Settings, SteinKernel};
 
 /// Mean over `starts` random starts: a small cloud at rest still knows a little of where it came from.
@@ -95,23 +95,6 @@ fn what_a_coordinatewise_kernel_keeps_does_not_depend_on_the_dimension() {
     let found = [2, 10, 40].map(|dim| variance(&kernel, dim, 10, 1));
     // 0.795 for ten particles, by another program.
     assert!(found.iter().all(|v| (v - 0.795).abs() < 0.03), "{found:?}");
-}
-
-/// A product of log-gamma densities with shape 1: skewed, as scale parameters are.
-struct LogGamma {
-    dim: usize,
-}
-
-impl LogDensity for LogGamma {
-    type Workspace = ();
-    fn dim(&self) -> usize {
-        self.dim
-    }
-    fn workspace(&self) {}
-    fn evaluate(&self, z: &[f64], score: &mut [f64], (): &mut ()) -> Result<f64> {
-        score.iter_mut().zip(z).for_each(|(s, z)| *s = 1.0 - z.exp());
-        Ok(z.iter().map(|z| z - z.exp()).sum())
-    }
 }
 
 #[test]
