@@ -8,7 +8,7 @@ use super::geography::Geography;
 use super::leaf::ParameterRole;
 use super::metric::{Euclidean, Metric, Slopes};
 use super::{Covariance, KernelParameter, Points, Recorded, STRIP, Strip, StripAdjoint};
-use crate::linalg::elementwise::{dot, exp, sum_over, vectorise};
+use crate::linalg::elementwise::{dot, exp, or_zero, sum_over, vectorise};
 
 /// The shape of a stationary kernel, with variance 1.
 pub trait Radial: std::fmt::Debug + Send + Sync + Default + 'static {
@@ -204,7 +204,7 @@ impl<R: Radial, M: Metric> Covariance for Stationary<R, M> {
             #[inline(always)]
             || {
                 self.metric.squared_distances(&theta[self.lengthscales()], strip, out);
-                out.iter_mut().for_each(|s| *s = variance * R::value(*s, alpha));
+                out.iter_mut().for_each(|s| *s = variance * or_zero(R::value(*s, alpha)));
             },
         );
     }
@@ -230,7 +230,8 @@ impl<R: Radial, M: Metric> Covariance for Stationary<R, M> {
                 // A pass of its own over the whole strip: with sums in it, or in short pieces, it would not vectorise.
                 for (s, k) in slopes.iter_mut().zip(out) {
                     let (value, slope) = R::value_and_slope(*s, alpha);
-                    (*k, *s) = (variance * value, variance * slope);
+                    let value = or_zero(value);
+                    (*k, *s) = (variance * value, if value == 0.0 { 0.0 } else { variance * slope });
                 }
             },
         );
