@@ -46,7 +46,8 @@ pub(super) fn advi<D: LogDensity>(
         learning_rate: options.learning_rate.unwrap_or(defaults.learning_rate),
         draws: options.particles,
         seed: options.seed,
-        maximum,
+        // Where the search starts need not be known to many digits.
+        maximum: MaximumSettings { value_tolerance: 1e-6, ..maximum },
         ..defaults
     };
     let mut watch = |at: &ElboReport| {

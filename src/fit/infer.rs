@@ -1,6 +1,7 @@
 //! Which inference method, for any model.
 
 use super::found::Found;
+use super::scout::Starts;
 use super::{FitOptions, Method, chains, climb, gaussian, particles};
 use crate::Result;
 use crate::inference::MaximumSettings;
@@ -11,7 +12,7 @@ use crate::stein::Observer;
 pub(super) fn infer<M: Model>(
     model: &M,
     target: &Target<'_, M>,
-    starts: &[Vec<f64>],
+    starts: &Starts,
     maximum: MaximumSettings,
     options: &FitOptions,
     observer: &mut dyn Observer,
@@ -19,16 +20,17 @@ pub(super) fn infer<M: Model>(
     if model.layout().dim() == 0 {
         return Found::nothing_to_infer();
     }
+    let points = starts.points();
     match options.method {
         Method::Ml | Method::Map | Method::Vi => {
-            climb::climb(model, target, starts, &maximum, options.method)
+            climb::climb(model, target, points, &maximum, options.method)
         }
         Method::Svgd => particles::move_particles(model, target, None, starts, maximum, options, observer),
-        Method::Laplace => gaussian::laplace(target, starts, maximum, options),
-        Method::Advi => gaussian::advi(target, starts, maximum, options, observer),
+        Method::Laplace => gaussian::laplace(target, points, maximum, options),
+        Method::Advi => gaussian::advi(target, points, maximum, options, observer),
         Method::Nuts => {
             let coordinates = model.layout().gaussian_coordinates();
-            chains::nuts(target, coordinates, starts, maximum, options, observer)
+            chains::nuts(target, coordinates, points, maximum, options, observer)
         }
     }
 }

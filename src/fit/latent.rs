@@ -4,6 +4,7 @@
 //! particle's Gaussian is from the truth, and lets the weights follow where the answer is certain enough.
 
 use super::found::Found;
+use super::scout::Starts;
 use super::{
     Counts, Fit, FitOptions, Method, chains, criterion, finish, infer, parallelism, particles, restarts,
     starts,
@@ -75,7 +76,7 @@ pub(super) fn fit_latent(
     starts[0] = near;
     let target = Target::new(&marginal, criterion(options.method))?
         .with_parallelism(parallelism(options, starts.len()));
-    let mut found = infer::infer(&marginal, &target, &starts, maximum, options, observer)?;
+    let mut found = infer::infer(&marginal, &target, &Starts::Around(starts), maximum, options, observer)?;
     counts.add(&target);
     if options.method == Method::Svgd && !found.interrupted && model.layout().dim() > 0 {
         let carried = Marginal::new(&model, Some(approximation));
@@ -250,7 +251,7 @@ fn by_joint_particles(
     let split = joint.theta_dim();
     let kernel = (split > 0).then(|| SteinKernel::paper_with_latents(split));
     // The paper starts from the prior; one start is enough to say so.
-    let starts = vec![joint.layout().start()];
+    let starts = Starts::Around(vec![joint.layout().start()]);
     let found = particles::move_particles(&joint, &target, kernel, &starts, maximum, options, observer)?;
     counts.add(&target);
     Ok(found)

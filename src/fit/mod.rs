@@ -9,6 +9,7 @@ mod infer;
 mod latent;
 mod options;
 mod particles;
+mod scout;
 mod sparse;
 mod starts;
 
@@ -28,6 +29,7 @@ use crate::stein::{Observer, SteinDiagnostics, Trace, Verdict};
 use crate::{Error, Result};
 use faer::Par;
 use found::Found;
+use scout::Starts;
 
 /// A fitted model and how it came about.
 #[derive(Debug)]
@@ -42,7 +44,7 @@ pub struct Fit {
     pub bounds: Vec<ElboReport>,
     /// Iterations done; for NUTS the draws a chain, tuning included.
     pub iterations: usize,
-    /// Evaluations of value and score, those of mode search and Hessian included.
+    /// Evaluations of value and score with all rows, those of mode search and Hessian included.
     pub evaluations: usize,
     /// Evaluations that failed.
     pub failed_evaluations: usize,
@@ -114,17 +116,19 @@ fn fit_exact(
     options: &FitOptions,
     observer: &mut dyn Observer,
 ) -> Result<Fit> {
-    let criterion = criterion(options.method);
-    let mut starts = starts::around(model.layout(), 1 + restarts(options, model.y().len()), options.seed);
-    let par = parallelism(options, starts.len());
-    let target = Target::new(&model, criterion)?.with_parallelism(par);
     let maximum = MaximumSettings { interrupt: options.interrupt.clone(), ..MaximumSettings::default() };
+    let mut starts = scout::starts_of(&model, options, &maximum)?;
+    let par = parallelism(options, starts.points().len());
+    let target = Target::new(&model, criterion(options.method))?.with_parallelism(par);
     // The likelihood alone has many maxima, some of them far out; the posterior's mode lies near the sensible ones.
     let mut first = Counts::default();
-    if options.method == Method::Ml && model.layout().without_prior().is_none() {
+    if let Starts::Around(points) = &mut starts
+        && options.method == Method::Ml
+        && model.layout().without_prior().is_none()
+    {
         let posterior = Target::new(&model, Criterion::LogDensity)?.with_parallelism(in_parallel());
-        if let Ok(mode) = maximise_from(&posterior, &starts[0], &maximum) {
-            starts.insert(1, mode.point);
+        if let Ok(mode) = maximise_from(&posterior, &points[0], &maximum) {
+            points.insert(1, mode.point);
         }
         first.add(&posterior);
     }

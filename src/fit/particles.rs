@@ -2,6 +2,7 @@
 
 use super::FitOptions;
 use super::found::Found;
+use super::scout::Starts;
 use super::starts;
 use crate::Result;
 use crate::inference::{MaximumSettings, SteinPreset, SvgdSettings, svgd};
@@ -14,7 +15,7 @@ pub(super) fn move_particles<M: Model>(
     model: &M,
     target: &Target<'_, M>,
     kernel: Option<SteinKernel>,
-    starts: &[Vec<f64>],
+    starts: &Starts,
     maximum: MaximumSettings,
     options: &FitOptions,
     observer: &mut dyn Observer,
@@ -24,8 +25,12 @@ pub(super) fn move_particles<M: Model>(
         SteinPreset::Paper => SvgdSettings::paper(options.particles),
     };
     settings.maximum.interrupt = maximum.interrupt;
-    // Each climb beside the best maximum joins it again after some ten evaluations, unless there is another.
-    settings.hops = 3 * (starts.len() - 1);
+    let count = starts.points().len();
+    settings.hops = match starts {
+        // Each climb beside the best maximum joins it again after some ten evaluations, unless there is another.
+        Starts::Around(_) => 3 * (count - 1),
+        Starts::Near(_) => 0,
+    };
     settings.coordinates = model.layout().gaussian_coordinates();
     if let Some(trajectories) = options.polish {
         settings.polish = (trajectories > 0).then(|| PolishSettings {
@@ -47,9 +52,11 @@ pub(super) fn move_particles<M: Model>(
     let from_prior;
     let starts = match options.preset {
         // One particle is the mode in unconstrained coordinates, as method `map` looks for it.
-        SteinPreset::Default if options.particles == 1 => starts,
+        SteinPreset::Default if options.particles == 1 || matches!(starts, Starts::Near(_)) => {
+            starts.points()
+        }
         SteinPreset::Default => {
-            from_prior = starts::between_start_and_prior(model.layout(), starts.len(), options.seed);
+            from_prior = starts::between_start_and_prior(model.layout(), count, options.seed);
             &from_prior
         }
         SteinPreset::Paper => {

@@ -30,7 +30,7 @@ pub use evidence::log_mass;
 pub use gaussian::VariationalFamily;
 pub use laplace::{LaplaceFit, LaplaceSettings, laplace};
 pub use maximum::{Basin, MaximumSettings, Optimum, maximise, maximise_from};
-pub use mode::{Mode, best_mode, modes};
+pub use mode::{Mode, best_mode, maxima, modes};
 pub use nuts::{NutsFit, NutsSettings, nuts, nuts_around};
 pub use pathfinder::{PathfinderFit, PathfinderSettings, pathfinder};
 pub use svgd::{ModeSummary, PolishSummary, SteinPreset, SvgdFit, SvgdSettings, svgd};

@@ -47,13 +47,39 @@ const HOP: (f64, f64) = (1.0, 3.0);
 
 /// All maxima that the starts lead to and that a fall of the log density divides, by Laplace evidence, largest first.
 ///
+/// # Errors
+/// Those of [`maxima`].
+pub fn modes<D: LogDensity>(
+    target: &D,
+    starts: &[Vec<f64>],
+    maximum: &MaximumSettings,
+    floor: f64,
+    hops: usize,
+) -> Result<Vec<Mode>> {
+    let found = maxima(target, starts, maximum, floor, hops)?;
+    let mut evaluator = Evaluator::new(target, BETWEEN);
+    let mut kept: Vec<Mode> = Vec::new();
+    for mode in found {
+        let mut apart = true;
+        for other in &kept {
+            apart = apart && barrier(&mut evaluator, &mode.optimum, &other.optimum)? > LOWEST_BARRIER;
+        }
+        if apart {
+            kept.push(mode);
+        }
+    }
+    Ok(kept)
+}
+
+/// All maxima that the starts lead to, each once, by Laplace evidence, largest first.
+///
 /// Random starts tend to fall into the widest basin. From the maximum with the most mass the search therefore climbs
 /// again from `hops` points beside it, each with one coordinate out of its range: another maximum of a GP's posterior
 /// often differs by one input that matters instead of another. The best determined coordinates come first.
 ///
 /// # Errors
 /// [`Error::Invalid`] for a dimension of zero; failures where no start works.
-pub fn modes<D: LogDensity>(
+pub fn maxima<D: LogDensity>(
     target: &D,
     starts: &[Vec<f64>],
     maximum: &MaximumSettings,
@@ -75,17 +101,7 @@ pub fn modes<D: LogDensity>(
     search.climb(&beside, &mut evaluator, starts.len())?;
     let mut found = search.found;
     found.sort_by(|a, b| b.log_evidence.total_cmp(&a.log_evidence));
-    let mut kept: Vec<Mode> = Vec::new();
-    for mode in found {
-        let mut apart = true;
-        for other in &kept {
-            apart = apart && barrier(&mut evaluator, &mode.optimum, &other.optimum)? > LOWEST_BARRIER;
-        }
-        if apart {
-            kept.push(mode);
-        }
-    }
-    Ok(kept)
+    Ok(found)
 }
 
 /// What a search has found so far.

@@ -74,6 +74,26 @@ impl Exact {
         Ok(Self { x: x.to_owned(), y: y.to_vec(), kernel, mean, layout })
     }
 
+    /// The same model of the rows with these numbers alone.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] where there is none, [`Error::Invalid`] for a number that no row has.
+    pub fn subset(&self, rows: &[usize]) -> Result<Self> {
+        if rows.is_empty() {
+            return Err(Error::Shape { what: "rows of a subset", expected: 1, found: 0 });
+        }
+        if let Some(row) = rows.iter().find(|&&row| row >= self.y.len()) {
+            return Err(Error::Invalid(format!("there is no row {row} among {}", self.y.len())));
+        }
+        Ok(Self {
+            x: Mat::from_fn(rows.len(), self.x.ncols(), |i, d| self.x[(rows[i], d)]),
+            y: rows.iter().map(|&row| self.y[row]).collect(),
+            kernel: self.kernel.clone(),
+            mean: self.mean,
+            layout: self.layout.clone(),
+        })
+    }
+
     /// The parameters, to change their priors, start values or what is fixed.
     pub fn layout_mut(&mut self) -> &mut Layout {
         &mut self.layout

@@ -3,6 +3,7 @@
 use super::{MOST_NUMBERS, moves_inducing, reselection};
 use crate::Result;
 use crate::fit::build::SparseProblem;
+use crate::fit::scout::Starts;
 use crate::fit::{Counts, Fit, FitOptions, criterion, finish, infer, parallelism, restarts, starts};
 use crate::inference::{MaximumSettings, maximise_from};
 use crate::linalg::in_parallel;
@@ -41,7 +42,8 @@ pub(super) fn fit_collapsed(
         let starts = starts::around(collapsed.layout(), 1 + restarts(options, y.len()), options.seed);
         let target = Target::new(&collapsed, criterion(options.method))?
             .with_parallelism(parallelism(options, starts.len()));
-        let mut found = infer::infer(&collapsed, &target, &starts, maximum, options, observer)?;
+        let mut found =
+            infer::infer(&collapsed, &target, &Starts::Around(starts), maximum, options, observer)?;
         counts.add(&target);
         found.posterior = with_gaussians(&collapsed, &found.posterior, &mut found.notices)?;
         (found, SparseForm::Collapsed(options.collapsed))
