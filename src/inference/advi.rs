@@ -90,6 +90,9 @@ pub struct AdviFit {
     pub interrupted: bool,
 }
 
+/// Gradient, in nats a standard deviation of Laplace's Gaussian, below which a step is proportional to it. Path gradients have no noise
+/// where the Gaussian is exact: the search stays there if it begins there.
+const FLOOR: f64 = 0.3;
 /// Iterations whose mean bound is compared with what there was before.
 const WINDOW: usize = 20;
 /// What the step is multiplied with at a plateau, and how often before the search rests. Averages do the rest.
@@ -116,7 +119,7 @@ pub fn advi<D: LogDensity>(
     settings.check()?;
     let mode = best_mode(target, starts, &settings.maximum, settings.curvature_floor)?;
     let mut search = Search::new(target, &mode, settings)?;
-    let mut state = OptimiserState::new(Optimiser::ADAM, search.q.parameters.len());
+    let mut state = OptimiserState::new(Optimiser::ADAM, search.q.parameters.len()).with_floor(FLOOR);
     let mut schedule = Plateau { rate: settings.learning_rate, plateaus: 0, best: None };
     let mut average = Average { sum: vec![0.0; search.q.parameters.len()], count: 0 };
     let (mut trace, mut mostly_failed, mut interrupted) = (Vec::new(), 0, false);

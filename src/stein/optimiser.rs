@@ -63,15 +63,28 @@ pub struct OptimiserState {
     first: Vec<f64>,
     second: Vec<f64>,
     steps: i32,
+    #[serde(default = "tiny")]
+    floor: f64,
 }
 
 /// Keeps a coordinate whose direction has always been zero from dividing by zero.
 const TINY: f64 = 1e-8;
 
+fn tiny() -> f64 {
+    TINY
+}
+
 impl OptimiserState {
     /// For vectors of `length` coordinates.
     pub fn new(optimiser: Optimiser, length: usize) -> Self {
-        Self { optimiser, first: vec![0.0; length], second: vec![0.0; length], steps: 0 }
+        Self { optimiser, first: vec![0.0; length], second: vec![0.0; length], steps: 0, floor: TINY }
+    }
+
+    /// Directions well below `floor` take plain steps, rate/floor times as long as they are, instead of steps as long as all
+    /// others: a search that begins where it should end stays there. In the direction's units.
+    #[must_use]
+    pub fn with_floor(self, floor: f64) -> Self {
+        Self { floor: floor.max(TINY), ..self }
     }
 
     /// Forgets everything: after a change of coordinates old moments mean nothing.
@@ -84,6 +97,7 @@ impl OptimiserState {
     /// Turns the direction φ into the step, in place.
     pub fn step(&mut self, rate: f64, direction: &mut [f64]) {
         self.steps += 1;
+        let floor = self.floor;
         match self.optimiser {
             Optimiser::Plain => direction.iter_mut().for_each(|v| *v *= rate),
             Optimiser::Nesterov { momentum } => {
@@ -97,20 +111,20 @@ impl OptimiserState {
                 for ((v, m), s) in direction.iter_mut().zip(&mut self.first).zip(&mut self.second) {
                     *m = beta1 * *m + (1.0 - beta1) * *v;
                     *s = beta2 * *s + (1.0 - beta2) * *v * *v;
-                    *v = rate * (*m / c1) / ((*s / c2).sqrt() + TINY);
+                    *v = rate * (*m / c1) / ((*s / c2).sqrt() + floor);
                 }
             }
             Optimiser::AdaGrad => {
                 for (v, s) in direction.iter_mut().zip(&mut self.second) {
                     *s += *v * *v;
-                    *v *= rate / (s.sqrt() + TINY);
+                    *v *= rate / (s.sqrt() + floor);
                 }
             }
             Optimiser::RmsProp { decay } => {
                 let c = 1.0 - decay.powi(self.steps);
                 for (v, s) in direction.iter_mut().zip(&mut self.second) {
                     *s = decay * *s + (1.0 - decay) * *v * *v;
-                    *v *= rate / ((*s / c).sqrt() + TINY);
+                    *v *= rate / ((*s / c).sqrt() + floor);
                 }
             }
         }
@@ -120,6 +134,17 @@ impl OptimiserState {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn below_the_floor_steps_are_plain_and_above_it_as_long_as_the_rate() {
+        let mut state = OptimiserState::new(Optimiser::ADAM, 2).with_floor(0.5);
+        let mut direction = [1e-6, -1e3];
+        state.step(0.1, &mut direction);
+        assert!(
+            (direction[0] / 2e-7 - 1.0).abs() < 1e-4 && (direction[1] + 0.1).abs() < 1e-4,
+            "{direction:?}"
+        );
+    }
 
     #[test]
     fn the_first_step_of_every_adaptive_rule_has_the_length_of_the_rate() {

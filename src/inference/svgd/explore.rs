@@ -10,8 +10,11 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
-/// States of the polish that moments are estimated from, at the least.
-const STATES: usize = 160;
+/// States of the polish that moments are estimated from, at the least: they are then known to a fifth of what two
+/// independent draws would miss, and a few particles cannot carry more.
+const STATES: usize = 80;
+/// The same where modes are weighed against each other, which their states decide.
+const STATES_TO_WEIGH: usize = 160;
 /// Trajectories that a cloud of any size needs to forget where it started.
 const FEWEST_TRAJECTORIES: usize = 6;
 /// Mean acceptance below which the states say nothing.
@@ -40,12 +43,13 @@ impl Explored {
     }
 }
 
-/// Transport and polish of `count` particles at one mode.
+/// Transport and polish of `count` particles at one mode; `alone`: at the only one.
 pub(super) fn explore<D: LogDensity>(
     target: &D,
     mode: &Mode,
     count: usize,
     stream: u64,
+    alone: bool,
     settings: &SvgdSettings,
     observer: &mut dyn Observer,
 ) -> Result<Explored> {
@@ -59,7 +63,8 @@ pub(super) fn explore<D: LogDensity>(
     let mut polishing = polishing.clone();
     // A number of trajectories that leaves no choice is taken as it is.
     if polishing.most_trajectories > polishing.trajectories {
-        polishing.trajectories = polishing.trajectories.max(STATES.div_ceil(count)).max(FEWEST_TRAJECTORIES);
+        let states = if alone { STATES } else { STATES_TO_WEIGH };
+        polishing.trajectories = polishing.trajectories.max(states.div_ceil(count)).max(FEWEST_TRAJECTORIES);
     }
     let interrupted = || {
         let flag = settings.maximum.interrupt.as_ref();

@@ -195,7 +195,7 @@ pub fn svgd<D: LogDensity>(
         let count = if kept == 1 { settings.particles } else { share.max(EXPLORERS.min(settings.particles)) };
         // Only the heaviest mode is watched: its iterations are those of the run.
         let watch: &mut dyn Observer = if place == 0 { &mut *observer } else { &mut () };
-        explored.push(explore(&warped, mode, count, place as u64, settings, watch)?);
+        explored.push(explore(&warped, mode, count, place as u64, kept == 1, settings, watch)?);
         if explored[0].outcome.stop == Stop::Interrupted {
             break;
         }
