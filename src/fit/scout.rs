@@ -18,7 +18,7 @@ const ROWS: usize = 256;
 const WORTH_IT: usize = 2 * ROWS;
 /// Maxima of the sample that are climbed with all rows, at most.
 const MOST: usize = 3;
-/// Nats by which a maximum of the sample may be below its best: more rows only add to that.
+/// Nats by which a maximum of the sample may be below its best: as a rule more rows add to that.
 const WITHIN: f64 = 10.0;
 /// Climbs of the sample besides those from the starts.
 const HOPS: usize = 16;

@@ -6,7 +6,7 @@
 
 use pulp::Arch;
 
-/// Runs `work` compiled for the widest vector instructions at hand (AVX2 + FMA on most x86-64).
+/// Runs `work` compiled for the widest vector instructions at hand (AVX-512, else AVX2 and FMA, on x86-64).
 #[inline(always)]
 pub(crate) fn vectorise<R>(work: impl FnOnce() -> R) -> R {
     Arch::new().dispatch(work)

@@ -10,8 +10,8 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
-/// States of the polish that moments are estimated from, at the least: they are then known to a fifth of what two
-/// independent draws would miss, and a few particles cannot carry more.
+/// States of the polish that moments are estimated from, at the least: means of as many independent
+/// ones would be known to a fifth of what two draws miss, and a few particles cannot carry more.
 const STATES: usize = 80;
 /// The same where modes are weighed against each other, which their states decide.
 const STATES_TO_WEIGH: usize = 160;
