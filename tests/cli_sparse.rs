@@ -200,8 +200,12 @@ fn parameters(fitted: &Value) -> String {
 #[test]
 fn a_fit_that_was_killed_again_and_again_ends_in_the_same_result() {
     let folder = Folder::new(400);
-    for model in ["svgp --likelihood bernoulli --target flag", "svgp --target y", "sparse-latent --target y"]
-    {
+    let models = [
+        "svgp --likelihood bernoulli --target flag",
+        "svgp --target y --kernel rbf(a)+matern32(b)",
+        "sparse-latent --target y",
+    ];
+    for model in models {
         let line = format!(
             "fit t.csv --inputs a,b --holdout 0.2 --inducing 60 --warm-up 200 --iterations 60 --particles 6 --batch 64 --model \
              {model}"
