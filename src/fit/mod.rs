@@ -116,8 +116,11 @@ fn fit_exact(
     options: &FitOptions,
     observer: &mut dyn Observer,
 ) -> Result<Fit> {
-    let maximum = MaximumSettings { interrupt: options.interrupt.clone(), ..MaximumSettings::default() };
+    let mut maximum = MaximumSettings { interrupt: options.interrupt.clone(), ..MaximumSettings::default() };
     let mut starts = scout::starts_of(&model, options, &maximum)?;
+    if let Starts::Near(near) = &starts {
+        maximum.metric.clone_from(&near.metric);
+    }
     let par = parallelism(options, starts.points().len());
     let target = Target::new(&model, criterion(options.method))?.with_parallelism(par);
     // The likelihood alone has many maxima, some of them far out; the posterior's mode lies near the sensible ones.

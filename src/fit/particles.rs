@@ -25,6 +25,7 @@ pub(super) fn move_particles<M: Model>(
         SteinPreset::Paper => SvgdSettings::paper(options.particles),
     };
     settings.maximum.interrupt = maximum.interrupt;
+    settings.maximum.metric = maximum.metric;
     let count = starts.points().len();
     settings.hops = match starts {
         // Each climb beside the best maximum joins it again after some ten evaluations, unless there is another.

@@ -6,8 +6,12 @@
 
 use super::{FitOptions, Method, criterion, restarts, starts};
 use crate::Result;
-use crate::inference::{MaximumSettings, SteinPreset, Warped, maxima, maximise, maximise_from};
+use crate::evaluation::Evaluator;
+use crate::inference::{
+    MaximumSettings, SteinPreset, Warped, maxima, maximise, maximise_from, negative_hessian,
+};
 use crate::model::{Criterion, Exact, Model, Target};
+use crate::stein::Whitening;
 use rand::SeedableRng;
 use rand::seq::index::sample;
 use rand_chacha::ChaCha8Rng;
@@ -31,13 +35,22 @@ pub(super) enum Starts {
     /// The layout's own and random ones: the search is still to be done.
     Around(Vec<Vec<f64>>),
     /// Near the maxima that a search has found.
-    Near(Vec<Vec<f64>>),
+    Near(Near),
+}
+
+/// What a sample says of where all rows have their maxima.
+#[derive(Debug)]
+pub(super) struct Near {
+    points: Vec<Vec<f64>>,
+    /// Coordinates for climbs with all rows: the curvature at the sample's best maximum, times as many as there are rows more.
+    pub metric: Option<Whitening>,
 }
 
 impl Starts {
     pub(super) fn points(&self) -> &[Vec<f64>] {
         match self {
-            Self::Around(points) | Self::Near(points) => points,
+            Self::Around(points) => points,
+            Self::Near(near) => &near.points,
         }
     }
 }
@@ -56,12 +69,13 @@ pub(super) fn starts_of(model: &Exact, options: &FitOptions, maximum: &MaximumSe
     let mut chosen = sample(&mut rng, rows, ROWS).into_vec();
     chosen.sort_unstable();
     let few = model.subset(&chosen)?;
+    let more = rows as f64 / ROWS as f64;
     let found = match options.method {
-        Method::Ml => of_likelihood(&few, &around, maximum),
-        _ => of_posterior(&few, count, options, maximum),
+        Method::Ml => of_likelihood(&few, &around, more, maximum),
+        _ => of_posterior(&few, count, more, options, maximum),
     };
     match found {
-        Ok(points) if !points.is_empty() => Ok(Starts::Near(points)),
+        Ok(near) if !near.points.is_empty() => Ok(Starts::Near(near)),
         Err(error) if !error.is_recoverable() => Err(error),
         // What fails with some rows may work with all.
         _ => Ok(Starts::Around(around)),
@@ -72,9 +86,10 @@ pub(super) fn starts_of(model: &Exact, options: &FitOptions, maximum: &MaximumSe
 fn of_posterior(
     few: &Exact,
     count: usize,
+    more: f64,
     options: &FitOptions,
     maximum: &MaximumSettings,
-) -> Result<Vec<Vec<f64>>> {
+) -> Result<Near> {
     let target = Target::new(few, criterion(options.method))?;
     let moves = options.method == Method::Nuts || options.method == Method::Svgd && options.particles > 1;
     let maps = if moves { few.layout().gaussian_coordinates() } else { Vec::new() };
@@ -84,11 +99,19 @@ fn of_posterior(
     let found = maxima(&warped, &starts, maximum, FLOOR, HOPS)?;
     let best = found.first().map_or(f64::NAN, |mode| mode.log_evidence);
     let near = found.iter().filter(|mode| mode.log_evidence > best - WITHIN).take(MOST);
-    Ok(near.map(|mode| warped.to_target(&mode.optimum.point)).collect())
+    let points = near.map(|mode| warped.to_target(&mode.optimum.point)).collect();
+    let metric = found.first().and_then(|mode| metric(&mode.optimum.point, &mode.precision, more));
+    Ok(Near { points, metric })
+}
+
+/// Coordinates around a maximum of the sample for a log density of `more` times its rows.
+fn metric(point: &[f64], precision: &[f64], more: f64) -> Option<Whitening> {
+    let precision: Vec<f64> = precision.iter().map(|h| more * h).collect();
+    Whitening::from_precision(point.to_vec(), &precision, FLOOR).ok()
 }
 
 /// The posterior's mode, near which the sensible maxima of the likelihood lie, and its highest ones.
-fn of_likelihood(few: &Exact, around: &[Vec<f64>], maximum: &MaximumSettings) -> Result<Vec<Vec<f64>>> {
+fn of_likelihood(few: &Exact, around: &[Vec<f64>], more: f64, maximum: &MaximumSettings) -> Result<Near> {
     /// Maxima whose values differ by less are one.
     const SAME: f64 = 1e-2;
     let mut points = Vec::new();
@@ -99,13 +122,18 @@ fn of_likelihood(few: &Exact, around: &[Vec<f64>], maximum: &MaximumSettings) ->
     let likelihood = Target::new(few, Criterion::LogMarginalLikelihood)?;
     let starts: Vec<Vec<f64>> = points.iter().chain(around).cloned().collect();
     let mut last = f64::INFINITY;
-    for optimum in maximise(&likelihood, &starts, maximum)? {
+    let optima = maximise(&likelihood, &starts, maximum)?;
+    // The highest maximum may be one without noise, which is like no other.
+    let sensible = &optima.iter().find(|optimum| optimum.start == 0).unwrap_or(&optima[0]).point;
+    let precision = negative_hessian(&mut Evaluator::new(&likelihood, 2 * sensible.len()), sensible)?;
+    let metric = metric(sensible, &precision, more);
+    for optimum in optima {
         if points.len() < MOST && last - optimum.value > SAME {
             last = optimum.value;
             points.push(optimum.point);
         }
     }
-    Ok(points)
+    Ok(Near { points, metric })
 }
 
 #[cfg(test)]
@@ -135,17 +163,19 @@ mod tests {
             let Starts::Near(near) = starts_of(&model, &options, &settings).unwrap() else {
                 unreachable!("no sample was asked")
             };
-            assert!((1..=MOST).contains(&near.len()));
-            let climb = |starts: &[Vec<f64>]| {
+            assert!((1..=MOST).contains(&near.points.len()));
+            let climb = |starts: &[Vec<f64>], metric: Option<&Whitening>| {
                 let target = Target::new(&model, criterion(method)).unwrap();
+                let settings = MaximumSettings { metric: metric.cloned(), ..settings.clone() };
                 let best = maximise(&target, starts, &settings).unwrap()[0].value;
                 (best, target.evaluations())
             };
             let count = 1 + restarts(&options, model.y().len());
-            let (from_sample, few) = climb(&near);
-            let (from_all, many) = climb(&starts::around(model.layout(), count, 0));
+            let (from_sample, few) = climb(&near.points, near.metric.as_ref());
+            let (from_all, many) = climb(&starts::around(model.layout(), count, 0), None);
+            let (_, raw) = climb(&near.points, None);
             assert!(from_sample > from_all - 1e-4, "{method:?}: {from_sample} below {from_all}");
-            assert!(10 * few < 8 * many, "{method:?}: {few} evaluations, {many} without a sample");
+            assert!(few < raw && 10 * few < 8 * many, "{method:?}: {few} evaluations, {raw}, {many}");
         }
     }
 

@@ -3,6 +3,7 @@
 use super::line_search::WolfeSearch;
 use super::path::{Path, Recorder};
 use crate::density::LogDensity;
+use crate::stein::Whitening;
 use crate::{Error, Result};
 use argmin::core::observers::ObserverMode;
 use argmin::core::{CostFunction, Executor, Gradient, State};
@@ -24,6 +25,9 @@ pub struct MaximumSettings {
     pub interrupt: Option<Arc<AtomicBool>>,
     /// Maxima that are known already: a climb that comes close to one of them stops.
     pub known: Vec<Basin>,
+    /// Coordinates in which the log density is about as steep in all directions, where something is known of them: a climb in
+    /// them needs not learn its metric first. They change how a maximum is reached, not which points are maxima.
+    pub metric: Option<Whitening>,
 }
 
 /// The neighbourhood of a known maximum, where the log density is about value − ½ (z − ẑ)ᵀH(z − ẑ).
@@ -59,6 +63,7 @@ impl Default for MaximumSettings {
             value_tolerance: 1e-9,
             interrupt: None,
             known: Vec::new(),
+            metric: None,
         }
     }
 }
@@ -90,13 +95,15 @@ const MEMORY: usize = 20;
 struct Cost<'a, D: LogDensity> {
     target: &'a D,
     memory: &'a Mutex<Memory<D::Workspace>>,
-    interrupt: Option<&'a AtomicBool>,
-    known: &'a [Basin],
+    settings: &'a MaximumSettings,
 }
 
+/// The last evaluation: `point` and `slope` in the coordinates of the climb, `place` and `score` in the target's.
 struct Memory<W> {
     workspace: W,
     point: Vec<f64>,
+    slope: Vec<f64>,
+    place: Vec<f64>,
     value: f64,
     score: Vec<f64>,
     best: Optimum,
@@ -111,20 +118,26 @@ impl<D: LogDensity> Cost<'_, D> {
             if memory.best.joined {
                 return Err(argmin::core::Error::msg("joined a known maximum"));
             }
-            if self.interrupt.is_some_and(|flag| flag.load(Ordering::Relaxed)) {
+            if self.settings.interrupt.as_ref().is_some_and(|flag| flag.load(Ordering::Relaxed)) {
                 return Err(argmin::core::Error::msg("interrupted"));
             }
             memory.point.clear();
             memory.point.extend_from_slice(z);
-            match self.target.evaluate(z, &mut memory.score, &mut memory.workspace) {
+            match &self.settings.metric {
+                Some(metric) => metric.unwhiten(z, &mut memory.place),
+                None => memory.place.copy_from_slice(z),
+            }
+            match self.target.evaluate(&memory.place, &mut memory.score, &mut memory.workspace) {
                 Ok(value) => {
                     memory.value = value;
+                    self.settings.slope(&memory.score, &mut memory.slope);
                     if value > memory.best.value {
                         memory.best.value = value;
                         memory.best.gradient_norm = norm(&memory.score);
-                        memory.best.point.clear();
-                        memory.best.point.extend_from_slice(z);
-                        memory.best.joined = self.known.iter().any(|basin| basin.holds(z, value));
+                        memory.best.point.clone_from(&memory.place);
+                        let place = &memory.place;
+                        memory.best.joined =
+                            self.settings.known.iter().any(|basin| basin.holds(place, value));
                     }
                     memory.best.trace.push(memory.best.value);
                 }
@@ -135,7 +148,17 @@ impl<D: LogDensity> Cost<'_, D> {
                 }
             }
         }
-        Ok(read(memory.value, &memory.score))
+        Ok(read(memory.value, &memory.slope))
+    }
+}
+
+impl MaximumSettings {
+    /// The score in the coordinates of the climb.
+    fn slope(&self, score: &[f64], slope: &mut [f64]) {
+        match &self.metric {
+            Some(metric) => metric.whiten_score(score, slope),
+            None => slope.copy_from_slice(score),
+        }
     }
 }
 
@@ -151,7 +174,7 @@ impl<D: LogDensity> Gradient for Cost<'_, D> {
     type Param = Vec<f64>;
     type Gradient = Vec<f64>;
     fn gradient(&self, z: &Vec<f64>) -> Result<Vec<f64>, argmin::core::Error> {
-        self.at(z, |_, score| score.iter().map(|g| -g).collect())
+        self.at(z, |_, slope| slope.iter().map(|g| -g).collect())
     }
 }
 
@@ -167,7 +190,7 @@ pub fn maximise_from<D: LogDensity>(
     climb(target, start, settings).map(|(optimum, _)| optimum)
 }
 
-/// As [`maximise_from`], with the way there.
+/// As [`maximise_from`], with the way there, in the coordinates of the climb.
 pub(super) fn climb<D: LogDensity>(
     target: &D,
     start: &[f64],
@@ -176,6 +199,14 @@ pub(super) fn climb<D: LogDensity>(
     let mut workspace = target.workspace();
     let mut score = vec![0.0; start.len()];
     let value = target.evaluate(start, &mut score, &mut workspace)?;
+    let (mut point, mut slope) = (start.to_vec(), vec![0.0; start.len()]);
+    if let Some(metric) = &settings.metric {
+        if metric.dim() != start.len() {
+            return Err(Error::Shape { what: "metric", expected: start.len(), found: metric.dim() });
+        }
+        metric.whiten(start, &mut point);
+    }
+    settings.slope(&score, &mut slope);
     let gradient_norm = norm(&score);
     let best = Optimum {
         point: start.to_vec(),
@@ -186,26 +217,25 @@ pub(super) fn climb<D: LogDensity>(
         start: 0,
         joined: false,
     };
-    let path = Path::new(start, &score);
+    let path = Path::new(&point, &slope);
     if start.is_empty() || gradient_norm < settings.gradient_tolerance {
         return Ok((best, path));
     }
     let path = Arc::new(Mutex::new(path));
-    let memory = Mutex::new(Memory { workspace, point: start.to_vec(), value, score, best, fatal: None });
+    let place = start.to_vec();
+    let known = Memory { workspace, point: point.clone(), slope, place, value, score, best, fatal: None };
+    let memory = Mutex::new(known);
     let internal = |e: argmin::core::Error| Error::Invalid(format!("L-BFGS: {e}"));
     let solver = LBFGS::new(WolfeSearch::new(), MEMORY)
         .with_tolerance_grad(settings.gradient_tolerance)
         .and_then(|s| s.with_tolerance_cost(settings.value_tolerance * (1.0 + value.abs())))
         .map_err(internal)?;
-    let result = Executor::new(
-        Cost { target, memory: &memory, interrupt: settings.interrupt.as_deref(), known: &settings.known },
-        solver,
-    )
-    // The solver's own first evaluation is answered from memory.
-    .configure(|state| state.param(start.to_vec()).max_iters(settings.iterations as u64))
-    .add_observer(Recorder(Arc::clone(&path)), ObserverMode::Always)
-    .ctrlc(false)
-    .run();
+    let result = Executor::new(Cost { target, memory: &memory, settings }, solver)
+        // The solver's own first evaluation is answered from memory.
+        .configure(|state| state.param(point).max_iters(settings.iterations as u64))
+        .add_observer(Recorder(Arc::clone(&path)), ObserverMode::Always)
+        .ctrlc(false)
+        .run();
     // A line search that finds no improvement ends the climb; the best point is remembered either way.
     let iterations = result.map_or(0, |r| r.state.get_iter() as usize);
     let memory = memory.into_inner().map_err(|_| Error::Invalid("L-BFGS: poisoned".into()))?;
@@ -316,6 +346,28 @@ mod tests {
         let joined = target.0.swap(0, Ordering::Relaxed);
         maximise_from(&target, &[-1.2, 1.0], &MaximumSettings::default()).unwrap();
         assert!(joined < target.0.load(Ordering::Relaxed) - 3);
+    }
+
+    #[test]
+    fn a_climb_in_a_metric_takes_fewer_evaluations_to_the_same_maximum() {
+        let target = Rosenbrock(AtomicUsize::new(0));
+        let climb = |metric: Option<Whitening>| {
+            target.0.store(0, Ordering::Relaxed);
+            let settings = MaximumSettings { metric, ..MaximumSettings::default() };
+            let found = maximise_from(&target, &[1.1, 1.15], &settings).unwrap();
+            (found, target.0.load(Ordering::Relaxed))
+        };
+        let precision = [802.0, -400.0, -400.0, 200.0];
+        let metric = Whitening::from_precision(vec![0.9, 0.8], &precision, 1e-6).unwrap();
+        let ((raw, many), (found, few)) = (climb(None), climb(Some(metric)));
+        assert!(found.point.iter().zip(&raw.point).all(|(a, b)| (a - b).abs() < 1e-4), "{found:?}");
+        assert!((found.value - raw.value).abs() < 1e-8 && few < many, "{few} and {many}");
+        // The best point and its gradient are in the target's coordinates.
+        let mut score = [0.0; 2];
+        target.evaluate(&found.point, &mut score, &mut ()).unwrap();
+        assert!((norm(&score) - found.gradient_norm).abs() < 1e-9);
+        let settings = MaximumSettings { metric: Some(Whitening::identity(3)), ..MaximumSettings::default() };
+        assert!(matches!(maximise_from(&target, &[0.0, 0.0], &settings), Err(Error::Shape { .. })));
     }
 
     #[test]

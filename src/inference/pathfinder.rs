@@ -80,8 +80,10 @@ pub fn pathfinder<D: LogDensity>(
     if target.dim() == 0 {
         return Err(Error::Invalid("every parameter is fixed: there is nothing to infer".into()));
     }
+    // A path tells of the target's own coordinates.
+    let raw = MaximumSettings { metric: None, ..settings.maximum.clone() };
     let climbs: Vec<Result<(Optimum, Path)>> =
-        starts.par_iter().map(|start| climb(target, start, &settings.maximum)).collect();
+        starts.par_iter().map(|start| climb(target, start, &raw)).collect();
     let mut evaluator = Evaluator::new(target, settings.elbo_draws);
     let mut best: Option<PathfinderFit> = None;
     let (mut failure, mut climbed) = (None, false);
