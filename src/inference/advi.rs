@@ -97,7 +97,7 @@ const FLOOR: f64 = 0.3;
 const WINDOW: usize = 20;
 /// What the step is multiplied with at a plateau, and how often before the search rests. Averages do the rest.
 const SHORTER: f64 = 0.3;
-const PLATEAUS: usize = 3;
+const PLATEAUS: usize = 2;
 /// Iterations in a row with most samples failing after which the fit fails.
 const GIVE_UP: usize = 5;
 /// Rounds of samples that estimate the bound in the end.
