@@ -95,7 +95,8 @@ fn warm_up(
     }
     if moves_inducing(options) {
         let own =
-            crate::inference::WithInducing::new(model, x, y, options.collapsed, criterion(options.method));
+            crate::inference::WithInducing::new(model, x, y, options.collapsed, criterion(options.method))
+                .levelled(&near)?;
         let from = own.point(&near);
         let settings = MaximumSettings { iterations: 200, ..settings };
         let optimum = maximise_from(&own, &from, &settings)?;

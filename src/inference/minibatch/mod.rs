@@ -65,10 +65,9 @@ pub struct MinibatchSettings {
     pub particles: usize,
     /// Most iterations of the warm-up. With Gaussian noise one of L-BFGS takes the place of ten.
     pub warm_up: usize,
-    /// Iterations of the particles; 200 where absent, and with Gaussian noise those of
-    /// [`SvgdSettings::new`](crate::inference::SvgdSettings::new).
+    /// Iterations of the particles; 200 where absent, and 16 of the engine with Gaussian noise.
     pub iterations: Option<usize>,
-    /// Trajectories of the polish a particle with Gaussian noise; none for 0, 4 where absent.
+    /// Trajectories of the polish a particle with Gaussian noise; none for 0, 6 where absent.
     pub polish: Option<usize>,
     /// First step of θ in the warm-up, in unconstrained coordinates; on minibatches only, as the next.
     pub learning_rate: f64,
