@@ -3,6 +3,7 @@
 mod advi;
 mod chain;
 mod chains;
+mod coordinates;
 mod curvature;
 mod elbo;
 mod evidence;

@@ -35,3 +35,25 @@ impl<D: LogDensity> LogDensity for Translated<'_, D> {
         self.sample.evaluate(at, score, own)
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::density::GaussianTarget;
+
+    #[test]
+    fn the_mode_of_the_sample_is_moved_and_its_value_and_curvature_stay() {
+        let sample = GaussianTarget::new(vec![1.0, -2.0], vec![2.0, 0.3, 0.3, 1.0]).unwrap();
+        let moved = Translated::new(&sample, &[1.0, -2.0], &[4.0, 0.5]);
+        let mut workspace = moved.workspace();
+        let mut score = [0.0; 2];
+        let top = moved.evaluate(&[4.0, 0.5], &mut score, &mut workspace).unwrap();
+        assert_eq!(
+            (top, score),
+            (sample.evaluate(&[1.0, -2.0], &mut [0.0; 2], &mut sample.workspace()).unwrap(), [0.0; 2])
+        );
+        moved.evaluate(&[5.0, 0.5], &mut score, &mut workspace).unwrap();
+        assert!((score[0] + 2.0).abs() < 1e-12 && (score[1] + 0.3).abs() < 1e-12, "{score:?}");
+    }
+}
