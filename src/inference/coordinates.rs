@@ -78,7 +78,7 @@ fn laplace_bound<D: LogDensity>(
 mod tests {
     use super::*;
 
-    /// log p(u) = −(slope·(a − b))²/2 and a prior on a whose density is that of log(a) for a unit exponential.
+    /// Two logarithms of unit exponentials that are to be equal: log p(u) = Σ (u_i − e^{u_i}) − (steepness·(u_0 − u_1))²/2.
     struct Ridge {
         steepness: f64,
     }
