@@ -2,6 +2,7 @@
 
 use super::Model;
 use crate::density::LogDensity;
+use crate::parameter::Layout;
 use crate::{Error, Result};
 use faer::Par;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -16,6 +17,23 @@ pub enum Criterion {
     LogPosterior,
     /// log p(y|θ): maximum likelihood (type II).
     LogMarginalLikelihood,
+}
+
+impl Criterion {
+    /// What it adds to a log likelihood at z, where the parameters are θ; its gradient in z is added to `score`.
+    pub fn add_priors(self, layout: &Layout, z: &[f64], theta: &[f64], score: &mut [f64]) -> f64 {
+        if self == Self::LogMarginalLikelihood {
+            return 0.0;
+        }
+        let (mut gradient, mut own) = (vec![0.0; theta.len()], vec![0.0; z.len()]);
+        let mut value = layout.log_prior(theta, &mut gradient);
+        layout.pull_back(z, &gradient, &mut own);
+        if self == Self::LogDensity {
+            value += layout.log_jacobian(z, &mut own);
+        }
+        score.iter_mut().zip(&own).for_each(|(score, own)| *score += own);
+        value
+    }
 }
 
 /// A model's log density over the unconstrained vector z of its free parameters.

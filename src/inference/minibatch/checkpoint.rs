@@ -54,7 +54,6 @@ enum Kind {
         average: Vec<f64>,
         earlier: Vec<f64>,
         anchor_score: Vec<f64>,
-        sample_mode: Vec<f64>,
         bound: Option<f64>,
         differences: ScoreDifferences,
         spread: Vec<f64>,
@@ -99,7 +98,6 @@ impl Checkpoint {
             average,
             earlier,
             anchor_score,
-            sample_mode,
             bound,
             differences,
             spread,
@@ -122,7 +120,6 @@ impl Checkpoint {
             || points.len() != count * d
             || values.len() != shifts.len()
             || anchor_score.len() != d
-            || sample_mode.len() != d
             || ![0, d].contains(&earlier.len())
             || ![0, d * d].contains(&spread.len())
             || precisions.len() != count * of_precision
@@ -155,7 +152,6 @@ impl Checkpoint {
             average,
             earlier,
             anchor_score,
-            sample_mode,
             bound,
             differences,
             spread,
@@ -201,7 +197,6 @@ impl Checkpoint {
             average: state.average.clone(),
             earlier: state.earlier.clone(),
             anchor_score: state.anchor_score.clone(),
-            sample_mode: state.sample_mode.clone(),
             bound: state.bound,
             differences: state.differences.clone(),
             spread: state.spread.clone(),

@@ -25,13 +25,14 @@ mod curvature;
 mod explore;
 pub mod joint;
 mod particles;
+mod quadratic;
 mod search;
 mod settle;
+mod shape;
 mod state;
 mod step_control;
 #[cfg(test)]
 mod tests;
-mod translated;
 mod warm_up;
 mod watched;
 
@@ -77,6 +78,9 @@ pub struct MinibatchSettings {
     pub move_inducing: bool,
     /// Rows that each q(v) settles on; all where there are fewer.
     pub settle_rows: usize,
+    /// With Gaussian noise: multiplications up to which an evaluation takes all rows at once. With more rows their density is a
+    /// parabola with exact priors around its mode.
+    pub at_once: usize,
     /// Which density of θ: with its prior, or the bound alone.
     pub criterion: Criterion,
     /// Seed of everything random.
@@ -97,6 +101,7 @@ impl Default for MinibatchSettings {
             natural_rate: 0.1,
             move_inducing: true,
             settle_rows: 1_000_000,
+            at_once: 2_000_000_000,
             criterion: Criterion::LogDensity,
             seed: 0,
             interrupt: None,
@@ -225,14 +230,14 @@ pub fn fit(
         _ => {}
     }
     let mut explored = None;
-    if state.stage == Stage::Particles {
-        if climbs {
-            explored = Some(run.explore(model, &mut state)?);
-        } else {
+    match state.stage {
+        Stage::Particles if climbs => explored = Some(run.explore(model, &mut state)?),
+        Stage::Particles => {
             run.move_particles(model, &mut state)?;
+            run.settle(model, &mut state)?;
         }
+        _ => run.settle(model, &mut state)?,
     }
-    run.settle(model, &mut state)?;
     let (interrupted, settled) = (run.interrupted, state.settled());
     Ok(MinibatchFit {
         particles: if state.particles.is_empty() { vec![state.centre] } else { state.particles },

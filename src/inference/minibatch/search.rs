@@ -8,20 +8,19 @@
 //! 1. *Legs* ([`LEGS`]): a climb in θ, then in θ and Z, each on a sample of its own, later ones on larger samples. Columns of Z are
 //!    levelled, without which the steepest has the climb to itself: on four years of hours (276,000 rows, 600 inducing inputs) as many
 //!    evaluations end 3,400 nats higher.
-//! 2. *Refinement*: Newton's steps in θ, with the score of all rows and the curvature of a sample. A sample that stands for
-//!    all rows lets the inducing values follow its noise, the more so the fewer rows it has: its mode is not theirs,
-//!    and only its curvature is used.
+//! 2. *Refinement*: where all rows can be taken at once, a climb on them. Where they cannot, Newton's steps with their score
+//!    and their curvature: a sample that stands for all rows lets the inducing values follow its noise, the more so
+//!    the fewer rows it has, and neither its mode nor its ridges are theirs.
 
+use super::quadratic::{Quadratic, difference};
 use super::state::{Stage, State};
 use super::watched::Watched;
 use super::{MinibatchSettings, Reselection, Run};
 use crate::Result;
-use crate::evaluation::Evaluator;
-use crate::inference::{MaximumSettings, Optimum, WithInducing, maximise_from, negative_hessian};
+use crate::inference::{MaximumSettings, Optimum, WithInducing, maximise_from};
 use crate::linalg::in_parallel;
 use crate::model::{Collapsed, CollapsedForm, SparseModel, Target};
 use crate::rows::{Batch, Epochs};
-use crate::stein::Whitening;
 use faer::Mat;
 
 /// A climb on one sample.
@@ -51,11 +50,9 @@ const LEGS: [Leg; 3] = [
 const MINIBATCHES: usize = 10;
 /// Relative gain of an iteration below which a climb ends: the next sample will differ by more.
 const ROUGHLY: f64 = 1e-6;
-/// Rows of the last sample, in multiples of M or B, and at least.
-const LAST: (usize, usize) = (8, 5_000);
-/// Multiplications that an evaluation on the last sample may cost in any case, and what a row costs besides the M² of its
-/// products, in multiples of M. With few inducing inputs that is all rows, or so many that their mode is nearly that of all.
-const AFFORDABLE: usize = 2_000_000_000;
+/// So many rows are all taken at once in any case.
+const LAST: usize = 5_000;
+/// What a row costs besides the M² multiplications of its products, in multiples of M.
 const BESIDE: usize = 64;
 /// Places of an epoch that a sample is taken from.
 const PIECES: usize = 32;
@@ -64,12 +61,13 @@ const MOST_NUMBERS: usize = 50_000_000;
 /// Iterations and relative gain of the climb in θ on the last sample.
 const LAST_CLIMB: usize = 200;
 const FINELY: f64 = 1e-8;
-/// Passes over all rows at most, and the gain in nats a parameter that a step must promise for another.
-const PASSES: usize = 2;
+/// Newton's steps at most, and the gain in nats a parameter that one must promise.
+const STEPS: usize = 3;
 const SMALL: f64 = 0.1;
-/// Smallest curvature that counts, and the longest step of an unconstrained coordinate.
-const FLAT: f64 = 0.1;
+/// The longest step of the logarithm of a parameter, and how steps are damped that would be longer or lose.
 const LONGEST: f64 = 1.0;
+const LEAST_DAMPING: f64 = 1.0;
+const DAMP: f64 = 16.0;
 const MOST_DAMPING: f64 = 1e12;
 /// Keeps these samples apart from minibatches and passes.
 const SEED: u64 = 0x5a3b_1e5e;
@@ -171,53 +169,76 @@ impl Run<'_> {
         Ok(optimum)
     }
 
-    /// Newton's steps in θ with the score of all rows, and the curvature of a sample at its own mode. The best place is kept.
+    /// To the mode of all rows: by a climb on them where they are not too many, and by Newton's steps where they are.
     fn refine(&mut self, model: &SparseModel, state: &mut State) -> Result<()> {
-        let sample = self.last_sample(model)?;
-        let collapsed = Collapsed::of_sample(model, sample.x.as_ref(), &sample.y, sample.weight)?;
-        let (d, criterion) = (state.centre.z.len(), self.settings.criterion);
-        let target = Target::new(&collapsed, criterion)?.with_parallelism(in_parallel());
-        let from = state.centre.z.clone();
-        state.sample_mode = self.climb_to(&target, &from, LAST_CLIMB, FINELY, state)?.point;
-        let mut evaluator = Evaluator::new(&target, 2 * d);
-        let precision = negative_hessian(&mut evaluator, &state.sample_mode)?;
-        state.max_jitter = state.max_jitter.max(target.max_jitter());
-        let mut best = f64::NEG_INFINITY;
-        let (mut kept, mut at) = (from.clone(), from);
         state.earlier = Vec::new();
-        for _ in 0..PASSES {
-            state.centre.z.clone_from(&at);
-            let value = self.look_at_anchor(model, state)?;
-            if self.settings.interrupted() {
-                self.interrupted = true;
-                break;
+        match self.all_rows(model)? {
+            Some(all) => {
+                let collapsed = Collapsed::of_sample(model, all.x.as_ref(), &all.y, all.weight)?;
+                let target =
+                    Target::new(&collapsed, self.settings.criterion)?.with_parallelism(in_parallel());
+                let from = state.centre.z.clone();
+                let optimum = self.climb_to(&target, &from, LAST_CLIMB, FINELY, state)?;
+                state.max_jitter = state.max_jitter.max(target.max_jitter());
+                if optimum.iterations < LAST_CLIMB {
+                    state.earlier.clone_from(&optimum.point);
+                }
+                state.centre.z = optimum.point;
+                state.bound = self.look_at_anchor(model, state)?;
             }
-            let Some(value) = value else { break };
-            if value <= best {
-                break;
-            }
-            (best, kept) = (value, at.clone());
-            state.bound = Some(value);
-            state.climb.push(value);
-            let Ok(step) = damped_step(&precision, &state.anchor_score) else { break };
-            // Of a quadratic: half of what the slope promises.
-            let gain = 0.5 * step.iter().zip(&state.anchor_score).map(|(step, s)| step * s).sum::<f64>();
-            if gain < SMALL * d as f64 {
-                state.earlier.clone_from(&kept);
-                break;
-            }
-            at.iter_mut().zip(&step).for_each(|(to, step)| *to += step);
+            None => self.newton(model, state)?,
         }
-        state.centre.z.clone_from(&kept);
-        state.average = kept;
+        self.interrupted |= self.settings.interrupted();
+        state.average.clone_from(&state.centre.z);
         Ok(())
     }
 
-    /// The sample on which the mode is refined and particles move.
-    pub(super) fn last_sample(&mut self, model: &SparseModel) -> Result<Sample> {
-        let (times, least) = LAST;
-        let m = model.size();
-        self.sample(model, (times, least.max(AFFORDABLE / (m * (m + BESIDE)))), LEGS.len() as u64)
+    /// Newton's steps in θ with score and curvature of all rows, damped where they lose. The best place is kept.
+    fn newton(&mut self, model: &SparseModel, state: &mut State) -> Result<()> {
+        let Some(mut best) = self.look_at_anchor(model, state)? else { return Ok(()) };
+        state.bound = Some(best);
+        state.climb.push(best);
+        let Some(precision) = self.curvature(model, state)? else { return Ok(()) };
+        let mut damping = 0.0;
+        for _ in 0..STEPS {
+            let mut parabola = self.parabola(model, state, best, &precision)?;
+            parabola.damping = damping;
+            let at = state.centre.z.clone();
+            let (reached, gain) = confined_climb(&mut parabola, model, &at, best)?;
+            damping = parabola.damping;
+            if gain < SMALL * at.len() as f64 {
+                state.earlier = at;
+                break;
+            }
+            let before = (state.centre.clone(), state.anchor_score.clone());
+            state.centre.z = reached;
+            match self.look_at_anchor(model, state)? {
+                Some(value) if value > best => {
+                    best = value;
+                    state.bound = Some(value);
+                    state.climb.push(value);
+                    damping /= DAMP;
+                }
+                _ => {
+                    (state.centre, state.anchor_score) = before;
+                    damping = (DAMP * damping).max(LEAST_DAMPING);
+                    if self.settings.interrupted() {
+                        break;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// All rows, where an evaluation on them is not too dear.
+    pub(super) fn all_rows(&mut self, model: &SparseModel) -> Result<Option<Sample>> {
+        let (m, all) = (model.size(), self.rows.count());
+        let most = LAST.max(self.settings.at_once / (m * (m + BESIDE))).min(MOST_NUMBERS / m);
+        if all > most {
+            return Ok(None);
+        }
+        self.sample(model, (0, all), LEGS.len() as u64).map(Some)
     }
 
     /// Sample `number`, of about so many times M or B rows and at least so many; all rows where there are not twice as many.
@@ -244,22 +265,22 @@ impl Run<'_> {
     }
 }
 
-/// The step (H + λI)⁻¹s with the smallest λ of a few with which no coordinate moves far: where a direction is flat a slope says
-/// little of how far its maximum is, and the steep ones are to go all the way.
-fn damped_step(precision: &[f64], score: &[f64]) -> Result<Vec<f64>> {
-    let d = score.len();
-    let mut damping = 0.0;
+/// The mode of a parabola with priors, and what it promises, with the smallest damping of a few with which no parameter moves far:
+/// where a direction is flat a slope says little of how far its maximum is, and the steep ones are to go all the way.
+fn confined_climb(
+    parabola: &mut Quadratic<'_>,
+    model: &SparseModel,
+    at: &[f64],
+    value: f64,
+) -> Result<(Vec<f64>, f64)> {
     loop {
-        let mut damped = precision.to_vec();
-        (0..d).for_each(|i| damped[i * d + i] += damping);
-        let whitening = Whitening::from_precision(vec![0.0; d], &damped, FLAT)?;
-        let (mut whitened, mut step) = (vec![0.0; d], vec![0.0; d]);
-        whitening.whiten_score(score, &mut whitened);
-        whitening.unwhiten(&whitened, &mut step);
+        let settings = MaximumSettings { value_tolerance: 1e-12, ..MaximumSettings::default() };
+        let reached = maximise_from(&*parabola, at, &settings)?;
+        let step = difference(model.layout(), &reached.point, at);
         let longest = step.iter().fold(0.0, |most: f64, step| most.max(step.abs()));
-        if longest <= LONGEST || damping > MOST_DAMPING {
-            return Ok(step);
+        if longest <= LONGEST || parabola.damping > MOST_DAMPING {
+            return Ok((reached.point, reached.value - value));
         }
-        damping = if damping == 0.0 { FLAT } else { 4.0 * damping };
+        parabola.damping = (4.0 * parabola.damping).max(LEAST_DAMPING);
     }
 }

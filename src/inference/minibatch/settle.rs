@@ -13,6 +13,7 @@ use crate::linalg::in_parallel;
 use crate::model::{BoundWorkspace, Held, InducingGaussian, NaturalTarget, SparseModel, Wanted};
 use crate::rows::{Batch, Epochs, Place};
 use faer::Par;
+use std::f64::consts::PI;
 
 /// Rows read at a time: more than in a minibatch, so that products of large matrices do the work.
 const ROWS: usize = 2048;
@@ -31,8 +32,13 @@ pub(super) struct Pass {
 impl Pass {
     /// Over all of `rows` rows, or as many as the settings allow.
     pub fn new(rows: usize, settings: &MinibatchSettings) -> Self {
+        Self::of(rows, settings.settle_rows, settings)
+    }
+
+    /// Over `rows` rows, but no more than about `most`.
+    pub fn of(rows: usize, most: usize, settings: &MinibatchSettings) -> Self {
         let epochs = Epochs::new(rows, ROWS, settings.seed ^ SEED);
-        let used = epochs.batches().min(settings.settle_rows.div_ceil(epochs.largest()).max(1));
+        let used = epochs.batches().min(most.min(settings.settle_rows).div_ceil(epochs.largest()).max(1));
         Self { epochs, used }
     }
 
@@ -60,25 +66,41 @@ struct Settling<'a> {
     /// Where the last step that was good began, and the bound there.
     before: Option<(InducingGaussian, f64)>,
     sum: NaturalTarget,
+    /// With Gaussian noise Σ (e_i² + k_ii).
     bound: f64,
     /// Whether all rows could be evaluated.
     whole: bool,
 }
 
 impl Run<'_> {
-    /// One whole step where noise is Gaussian, which is the optimum; two for other log-concave likelihoods and three half
-    /// steps elsewhere, each of which must raise the bound.
+    /// Settles all particles, or the centre where there are none.
     pub(super) fn settle(&mut self, model: &SparseModel, state: &mut State) -> Result<()> {
-        let likelihood = model.likelihood();
-        let (steps, rho, looks_back) = match (likelihood.family(), likelihood.is_log_concave()) {
-            (Family::Gaussian, _) => (1, 1.0, false),
-            (_, true) => (2, 1.0, true),
-            (_, false) => (3, 0.5, true),
-        };
         let particles = if state.particles.is_empty() {
             std::slice::from_mut(&mut state.centre)
         } else {
             &mut state.particles
+        };
+        let pass = Pass::new(self.rows.count(), self.settings);
+        let (_, failures) = self.settle_particles(model, particles, &pass)?;
+        state.failures += failures;
+        Ok(())
+    }
+
+    /// One whole step where noise is Gaussian, which is the optimum; two for other log-concave likelihoods and three half
+    /// steps elsewhere, each of which must raise the bound. Returns the bound of each where noise is Gaussian and all rows could
+    /// be evaluated, and how many steps could not be had.
+    pub(super) fn settle_particles(
+        &mut self,
+        model: &SparseModel,
+        particles: &mut [Particle],
+        pass: &Pass,
+    ) -> Result<(Vec<Option<f64>>, usize)> {
+        let likelihood = model.likelihood();
+        let gaussian = likelihood.family() == Family::Gaussian;
+        let (steps, rho, looks_back) = match (gaussian, likelihood.is_log_concave()) {
+            (true, _) => (1, 1.0, false),
+            (_, true) => (2, 1.0, true),
+            (_, false) => (3, 0.5, true),
         };
         let mut slots: Vec<Settling<'_>> = particles
             .iter_mut()
@@ -91,21 +113,26 @@ impl Run<'_> {
             .collect();
         let mut failures = 0;
         for _ in 0..steps {
-            self.pass(model, true, &mut slots)?;
+            self.pass(model, pass, true, &mut slots)?;
             slots.iter_mut().for_each(|slot| failures += slot.step(rho));
         }
         if looks_back {
-            self.pass(model, false, &mut slots)?;
+            self.pass(model, pass, false, &mut slots)?;
             slots.iter_mut().for_each(Settling::look_back);
         }
-        drop(slots);
-        state.failures += failures;
-        Ok(())
+        let rows = self.rows.count() as f64;
+        let bound = |slot: &Settling<'_>| (gaussian && slot.whole).then(|| slot.collapsed(model, rows));
+        Ok((slots.iter().map(bound).collect(), failures))
     }
 
     /// The bound of each Gaussian, and where its natural gradient points, where that is wanted: the same rows each time.
-    fn pass(&mut self, model: &SparseModel, wants_target: bool, slots: &mut [Settling<'_>]) -> Result<()> {
-        let pass = Pass::new(self.rows.count(), self.settings);
+    fn pass(
+        &mut self,
+        model: &SparseModel,
+        pass: &Pass,
+        wants_target: bool,
+        slots: &mut [Settling<'_>],
+    ) -> Result<()> {
         let epochs = &pass.epochs;
         let threads = rayon::current_num_threads().clamp(1, slots.len());
         // Of one Gaussian alone the threads go into the linear algebra.
@@ -127,10 +154,11 @@ impl Run<'_> {
                 if !slot.whole {
                     return;
                 }
-                // With Gaussian noise there is one step, and nobody asks for its bound.
+                // With Gaussian noise there is one step, whose bound follows from where it ends.
                 let looked = if gaussian {
                     let q = &slot.particle.q;
-                    model.natural_target(&slot.theta, q, batch, scale, one, workspace).map(|()| 0.0)
+                    let squares = scale * model.squares(&slot.theta, batch);
+                    model.natural_target(&slot.theta, q, batch, scale, one, workspace).map(|()| squares)
                 } else {
                     let target = wants_target.then_some(&mut *one);
                     let wanted = Wanted { held: Held::Whitened, gradient: None, by_inducing: None, target };
@@ -147,7 +175,9 @@ impl Run<'_> {
                 }
             });
         }
-        slots.iter_mut().for_each(|slot| slot.bound -= slot.particle.q.divergence(Par::Seq));
+        if !gaussian {
+            slots.iter_mut().for_each(|slot| slot.bound -= slot.particle.q.divergence(Par::Seq));
+        }
         Ok(())
     }
 }
@@ -171,6 +201,16 @@ impl Settling<'_> {
             shift: tried.shift().to_vec(),
         };
         usize::from(self.particle.q.step(LESS, &towards).is_err())
+    }
+
+    /// The collapsed bound of `rows` rows, once q(v) is at its optimum: with Λ = I + S/σ² and η = Λm it is
+    /// −½ (N log 2πσ² + Σ (e_i² + k_ii)/σ² − tr (Λ − I) − mᵀη + log |Λ|).
+    fn collapsed(&self, model: &SparseModel, rows: f64) -> f64 {
+        let (sigma2, q) = (model.likelihood_parameters(&self.theta)[0], &self.particle.q);
+        let (precision, factor) = (q.precision(0), q.factor(0));
+        let traces: f64 = (0..q.size()).map(|i| precision[(i, i)] - 1.0 - 2.0 * factor[(i, i)].ln()).sum();
+        let explained: f64 = q.mean(0).iter().zip(q.shift()).map(|(m, eta)| m * eta).sum();
+        -0.5 * (rows * (2.0 * PI * sigma2).ln() + self.bound / sigma2 - traces - explained)
     }
 
     /// Back to the Gaussian before, where the last step lost.

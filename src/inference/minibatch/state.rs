@@ -51,9 +51,7 @@ pub(super) struct State {
     pub earlier: Vec<f64>,
     /// The anchor's score with many rows.
     pub anchor_score: Vec<f64>,
-    /// The mode of the sample on which particles move, where noise is Gaussian.
-    pub sample_mode: Vec<f64>,
-    /// The bound with all rows at the mode, likewise.
+    /// The bound with all rows at the mode, where noise is Gaussian.
     pub bound: Option<f64>,
     pub differences: ScoreDifferences,
     /// Spread of the coordinates in which particles move, d×d row by row: z = centre + spread · whitened.
@@ -78,7 +76,6 @@ impl State {
             of_stage: 0,
             inducing: model.inducing().to_owned(),
             step: StepControl::new(&z),
-            sample_mode: z.clone(),
             bound: None,
             average: z.clone(),
             earlier: Vec::new(),

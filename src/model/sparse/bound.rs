@@ -15,7 +15,7 @@ use super::projection::Projection;
 use super::{InducingGaussian, NaturalTarget, SparseModel};
 use crate::Result;
 use crate::kernel::Points;
-use crate::likelihood::Family;
+use crate::likelihood::{Family, Observation};
 use crate::linalg::elementwise::{add_scaled, inner_product};
 use crate::rows::Batch;
 use faer::linalg::matmul::triangular::{self, BlockStructure};
@@ -139,6 +139,18 @@ impl SparseModel {
         let need = if gaussian { Need::Nothing } else { Need::Variances };
         let wanted = Wanted { held: Held::Whitened, gradient: None, by_inducing: None, target: Some(target) };
         self.evaluate(theta, q, (batch, scale), wanted, need, workspace).map(|_| ())
+    }
+
+    /// Σ ((y_i − m(x_i))² + k(x_i, x_i)) over a batch, of the first process.
+    pub fn squares(&self, theta: &[f64], batch: &Batch) -> f64 {
+        let (x, placed) = (Points::of(&batch.x), &self.structure.processes[0]);
+        let mut values = vec![0.0; self.latents() * batch.rows()];
+        self.structure.prior_means(theta, x, &mut values);
+        let residual = |(at, mean): (&Observation, &f64)| (at.y - mean).powi(2);
+        let squares: f64 = batch.observations.iter().zip(&values).map(residual).sum();
+        values.truncate(batch.rows());
+        placed.process.kernel.diagonal(&theta[placed.kernel.clone()], x, &mut values);
+        squares + values.iter().sum::<f64>()
     }
 
     fn evaluate(
