@@ -179,10 +179,22 @@ fn mixture(model: &SparseModel, fit: MinibatchFit, settings: &MinibatchSettings)
             fit.climb.len()
         ));
     }
+    // Log weights that differ by this leave few of ten particles.
+    const ROUGH: f64 = 2.0;
+    let misfit = fit.explored.as_ref().and_then(|explored| explored.misfit);
+    let rough = misfit.filter(|misfit| !fit.interrupted && (misfit.is_nan() || *misfit >= ROUGH));
+    if let Some(misfit) = rough {
+        notices.push(format!(
+            "the parameters' density was taken for a parabola around its mode, with its priors, and all rows differ from it by \
+             {misfit:.1} nats (standard deviation) at the particles: their spread is rough"
+        ));
+    }
     let packed = packed(model, &fit.particles)?;
     let (posterior, diagnostics, polish) = match fit.explored {
         Some(explored) => {
-            (Posterior::weighted(packed, explored.weights)?, Some(explored.diagnostics), explored.polish)
+            // The diagnostics are those of the parabola.
+            let diagnostics = rough.is_none().then_some(explored.diagnostics);
+            (Posterior::weighted(packed, explored.weights)?, diagnostics, explored.polish)
         }
         None => (Posterior::new(packed)?, None, None),
     };

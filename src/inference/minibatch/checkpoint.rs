@@ -55,6 +55,7 @@ enum Kind {
         earlier: Vec<f64>,
         anchor_score: Vec<f64>,
         bound: Option<f64>,
+        curvature: Vec<f64>,
         differences: ScoreDifferences,
         spread: Vec<f64>,
         evaluations: usize,
@@ -99,6 +100,7 @@ impl Checkpoint {
             earlier,
             anchor_score,
             bound,
+            curvature,
             differences,
             spread,
             evaluations,
@@ -122,6 +124,7 @@ impl Checkpoint {
             || anchor_score.len() != d
             || ![0, d].contains(&earlier.len())
             || ![0, d * d].contains(&spread.len())
+            || ![0, d * d].contains(&curvature.len())
             || precisions.len() != count * of_precision
         {
             return Err(self.problem("its parts disagree"));
@@ -153,6 +156,7 @@ impl Checkpoint {
             earlier,
             anchor_score,
             bound,
+            curvature,
             differences,
             spread,
             trace,
@@ -198,6 +202,7 @@ impl Checkpoint {
             earlier: state.earlier.clone(),
             anchor_score: state.anchor_score.clone(),
             bound: state.bound,
+            curvature: state.curvature.clone(),
             differences: state.differences.clone(),
             spread: state.spread.clone(),
             evaluations: state.evaluations,

@@ -8,12 +8,12 @@ use super::quadratic::{Quadratic, difference, further};
 use super::settle::Pass;
 use super::state::{Particle, Stage, State};
 use super::{Explored, Run};
-use crate::Result;
 use crate::density::LogDensity;
 use crate::inference::coordinates::straightest;
 use crate::inference::{SvgdFit, SvgdSettings, svgd};
 use crate::model::{Collapsed, InducingGaussian, SparseModel, Target};
 use crate::stein::{PolishSettings, Stop};
+use crate::{Error, Result};
 
 /// Trajectories of the polish a particle, and iterations of the engine, where evaluations are dear.
 const TRAJECTORIES: usize = 6;
@@ -32,8 +32,9 @@ const FAR: f64 = 0.1;
 const ROUNDS: usize = 2;
 
 impl Run<'_> {
-    /// Moves particles around the mode that the search has found, and settles them.
-    pub(super) fn explore(&mut self, model: &SparseModel, state: &mut State) -> Result<Explored> {
+    /// Moves particles around the mode that the search has found, and settles them; the mode alone where the run was interrupted
+    /// before.
+    pub(super) fn explore(&mut self, model: &SparseModel, state: &mut State) -> Result<Option<Explored>> {
         let start = state.centre.z.clone();
         if let Some(all) = self.all_rows(model)? {
             let collapsed = Collapsed::of_sample(model, all.x.as_ref(), &all.y, all.weight)?;
@@ -43,15 +44,29 @@ impl Run<'_> {
             state.failures += target.failures();
             state.max_jitter = state.max_jitter.max(target.max_jitter());
             self.settle(model, state)?;
-            return Ok(fit);
+            return Ok(Some(fit));
         }
-        let bound = state.bound.unwrap_or_default();
-        let flat = || vec![0.0; start.len() * start.len()];
-        let precision = self.curvature(model, state)?.unwrap_or_else(flat);
-        let parabola = self.parabola(model, state, bound, &precision)?;
-        let fit = self.move_on(&parabola, model, &start, false, state)?;
-        self.settle_as_promised(model, &parabola, &start, bound, state)?;
-        Ok(fit)
+        let Some(bound) = state.bound else {
+            return Err(Error::Invalid(
+                "where samples of the rows led, the bound of all rows cannot be evaluated: other starts or priors may lead \
+                 elsewhere"
+                    .into(),
+            ));
+        };
+        if state.curvature.is_empty() {
+            match self.curvature(model, state)? {
+                Some(curvature) => state.curvature = curvature,
+                None => {
+                    self.interrupted = true;
+                    self.settle(model, state)?;
+                    return Ok(None);
+                }
+            }
+        }
+        let parabola = self.parabola(model, state, bound, &state.curvature)?;
+        let mut fit = self.move_on(&parabola, model, &start, false, state)?;
+        fit.misfit = Some(self.settle_as_promised(model, &parabola, &start, bound, state)?);
+        Ok(Some(fit))
     }
 
     /// Particles on a density of θ.
@@ -97,11 +112,12 @@ impl Run<'_> {
         };
         state.particles = particles.points().map(around).collect();
         state.stage = Stage::Settle;
-        Ok(Explored { weights, diagnostics, polish })
+        Ok(Explored { weights, diagnostics, polish, misfit: None })
     }
 
     /// Settles the particles; those that all rows find much worse than the parabola promised go towards the mode, to where the
-    /// difference would be small if it grew with the square of the distance.
+    /// difference would be small if it grew with the square of the distance. Returns the standard deviation of the differences
+    /// before that.
     fn settle_as_promised(
         &mut self,
         model: &SparseModel,
@@ -109,7 +125,7 @@ impl Run<'_> {
         mode: &[f64],
         at_mode: f64,
         state: &mut State,
-    ) -> Result<()> {
+    ) -> Result<f64> {
         let (layout, criterion) = (model.layout(), self.settings.criterion);
         let mut workspace = parabola.workspace();
         let mut unused = vec![0.0; mode.len()];
@@ -119,7 +135,7 @@ impl Run<'_> {
         }
         let pass = Pass::new(self.rows.count(), self.settings);
         let mut waiting: Vec<usize> = (0..state.particles.len()).collect();
-        let mut allowed = None;
+        let (mut allowed, mut misfit) = (None, 0.0);
         for round in 0..=ROUNDS {
             let mut settling: Vec<Particle> = waiting.iter().map(|&j| state.particles[j].clone()).collect();
             let (bounds, failures) = self.settle_particles(model, &mut settling, &pass)?;
@@ -131,6 +147,9 @@ impl Run<'_> {
                 let of_priors = criterion.add_priors(layout, &particle.z, &theta, &mut unused);
                 let found = bound.map_or(f64::NEG_INFINITY, |bound| bound + of_priors - at_mode);
                 worse.push(promised[j] - found);
+            }
+            if round == 0 {
+                misfit = standard_deviation(&worse);
             }
             // What all are worse by says that the mode is, and nothing of their spread.
             let allowed = *allowed.get_or_insert_with(|| WORSE + median(&worse).clamp(0.0, WORSE));
@@ -150,7 +169,7 @@ impl Run<'_> {
                 break;
             }
         }
-        Ok(())
+        Ok(misfit)
     }
 }
 
@@ -158,4 +177,11 @@ fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     sorted.get(sorted.len() / 2).copied().unwrap_or_default()
+}
+
+/// Not finite where a value is not.
+fn standard_deviation(values: &[f64]) -> f64 {
+    let count = values.len().max(1) as f64;
+    let mean = values.iter().sum::<f64>() / count;
+    (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / count).sqrt()
 }

@@ -188,6 +188,9 @@ pub struct Explored {
     pub diagnostics: SteinDiagnostics,
     /// Their polish.
     pub polish: Option<PolishSummary>,
+    /// Where the particles moved on a parabola: the standard deviation, in nats, of what the log density of all rows differs
+    /// by from it at the particles.
+    pub misfit: Option<f64>,
 }
 
 /// Fits a sparse model to rows; its inducing inputs are chosen again during the warm-up where `reselection` says how.
@@ -231,7 +234,7 @@ pub fn fit(
     }
     let mut explored = None;
     match state.stage {
-        Stage::Particles if climbs => explored = Some(run.explore(model, &mut state)?),
+        Stage::Particles if climbs => explored = run.explore(model, &mut state)?,
         Stage::Particles => {
             run.move_particles(model, &mut state)?;
             run.settle(model, &mut state)?;

@@ -12,7 +12,7 @@
 //!    and their curvature: a sample that stands for all rows lets the inducing values follow its noise, the more so
 //!    the fewer rows it has, and neither its mode nor its ridges are theirs.
 
-use super::quadratic::{Quadratic, difference};
+use super::quadratic::difference;
 use super::state::{Stage, State};
 use super::watched::Watched;
 use super::{MinibatchSettings, Reselection, Run};
@@ -61,8 +61,9 @@ const MOST_NUMBERS: usize = 50_000_000;
 /// Iterations and relative gain of the climb in θ on the last sample.
 const LAST_CLIMB: usize = 200;
 const FINELY: f64 = 1e-8;
-/// Newton's steps at most, and the gain in nats a parameter that one must promise.
-const STEPS: usize = 3;
+/// How often the curvature is looked at, the steps that are tried with it, and the gain in nats a parameter that one must promise.
+const SHAPES: usize = 2;
+const TRIALS: usize = 2;
 const SMALL: f64 = 0.1;
 /// The longest step of the logarithm of a parameter, and how steps are damped that would be longer or lose.
 const LONGEST: f64 = 1.0;
@@ -193,42 +194,71 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Newton's steps in θ with score and curvature of all rows, damped where they lose. The best place is kept.
+    /// Newton's steps in θ with score and curvature of all rows, damped where they lose. The best place is kept, and the curvature
+    /// where it is that of this place.
     fn newton(&mut self, model: &SparseModel, state: &mut State) -> Result<()> {
         let Some(mut best) = self.look_at_anchor(model, state)? else { return Ok(()) };
         state.bound = Some(best);
         state.climb.push(best);
-        let Some(precision) = self.curvature(model, state)? else { return Ok(()) };
-        let mut damping = 0.0;
-        for _ in 0..STEPS {
-            let mut parabola = self.parabola(model, state, best, &precision)?;
-            parabola.damping = damping;
-            let at = state.centre.z.clone();
-            let (reached, gain) = confined_climb(&mut parabola, model, &at, best)?;
-            damping = parabola.damping;
-            if gain < SMALL * at.len() as f64 {
-                state.earlier = at;
-                break;
-            }
-            let before = (state.centre.clone(), state.anchor_score.clone());
-            state.centre.z = reached;
-            match self.look_at_anchor(model, state)? {
-                Some(value) if value > best => {
-                    best = value;
-                    state.bound = Some(value);
-                    state.climb.push(value);
-                    damping /= DAMP;
+        let small = SMALL * state.centre.z.len() as f64;
+        for _ in 0..SHAPES {
+            let Some(precision) = self.curvature(model, state)? else { return Ok(()) };
+            state.curvature = precision;
+            let mut damping = 0.0;
+            for _ in 0..TRIALS {
+                let (reached, gain) = self.promise(model, state, best, damping)?;
+                if gain < small {
+                    break;
                 }
-                _ => {
-                    (state.centre, state.anchor_score) = before;
-                    damping = (DAMP * damping).max(LEAST_DAMPING);
-                    if self.settings.interrupted() {
+                let before = (state.centre.clone(), state.anchor_score.clone());
+                state.centre.z = reached;
+                match self.look_at_anchor(model, state)? {
+                    Some(value) if value > best => {
+                        best = value;
+                        state.bound = Some(value);
+                        state.climb.push(value);
                         break;
                     }
+                    _ => (state.centre, state.anchor_score) = before,
                 }
+                if self.settings.interrupted() {
+                    return Ok(());
+                }
+                damping = (DAMP * damping).max(LEAST_DAMPING);
+            }
+            if self.promise(model, state, best, 0.0)?.1 < small {
+                state.earlier.clone_from(&state.centre.z);
+                return Ok(());
             }
         }
+        // The last step led too far from where it was looked at.
+        state.curvature.clear();
         Ok(())
+    }
+
+    /// Where the parabola around the centre has its mode, and what it promises there: with the smallest damping of a few, from
+    /// `damping` on, with which no parameter moves far. Where a direction is flat a slope says little of how far its maximum is, and
+    /// the steep ones are to go all the way.
+    fn promise(
+        &self,
+        model: &SparseModel,
+        state: &State,
+        bound: f64,
+        damping: f64,
+    ) -> Result<(Vec<f64>, f64)> {
+        let at = &state.centre.z;
+        let mut parabola = self.parabola(model, state, bound, &state.curvature)?;
+        parabola.damping = damping;
+        loop {
+            let settings = MaximumSettings { value_tolerance: 1e-12, ..MaximumSettings::default() };
+            let reached = maximise_from(&parabola, at, &settings)?;
+            let step = difference(model.layout(), &reached.point, at);
+            let longest = step.iter().fold(0.0, |most: f64, step| most.max(step.abs()));
+            if longest <= LONGEST || parabola.damping > MOST_DAMPING {
+                return Ok((reached.point, reached.value - bound));
+            }
+            parabola.damping = (4.0 * parabola.damping).max(LEAST_DAMPING);
+        }
     }
 
     /// All rows, where an evaluation on them is not too dear.
@@ -262,25 +292,5 @@ impl Run<'_> {
         let x = Mat::from_fn(y.len(), model.dim(), |i, d| columns[d][i]);
         let weight = all as f64 / y.len() as f64;
         Ok(Sample { x, y, weight })
-    }
-}
-
-/// The mode of a parabola with priors, and what it promises, with the smallest damping of a few with which no parameter moves far:
-/// where a direction is flat a slope says little of how far its maximum is, and the steep ones are to go all the way.
-fn confined_climb(
-    parabola: &mut Quadratic<'_>,
-    model: &SparseModel,
-    at: &[f64],
-    value: f64,
-) -> Result<(Vec<f64>, f64)> {
-    loop {
-        let settings = MaximumSettings { value_tolerance: 1e-12, ..MaximumSettings::default() };
-        let reached = maximise_from(&*parabola, at, &settings)?;
-        let step = difference(model.layout(), &reached.point, at);
-        let longest = step.iter().fold(0.0, |most: f64, step| most.max(step.abs()));
-        if longest <= LONGEST || parabola.damping > MOST_DAMPING {
-            return Ok((reached.point, reached.value - value));
-        }
-        parabola.damping = (4.0 * parabola.damping).max(LEAST_DAMPING);
     }
 }

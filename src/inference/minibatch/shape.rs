@@ -11,10 +11,10 @@ use crate::model::{Criterion, SparseModel};
 /// Length of a probe, in logarithms of positive parameters.
 const PROBE: f64 = 0.02;
 /// Rows that each probe has its q(v) from, in multiples of M, and at least: so many that it follows little of their noise.
-const SETTLED: (usize, usize) = (256, 50_000);
+const SETTLED: (usize, usize) = (128, 50_000);
 /// Rows on which scores are compared, likewise. They are the same for all probes, so that their noise shrinks with the probes'
 /// length.
-const COMPARED: (usize, usize) = (64, 20_000);
+const COMPARED: (usize, usize) = (32, 20_000);
 
 impl Run<'_> {
     /// −∂²ℓ/∂w² at the centre: d×d, row by row. None where the run was interrupted. Directions that could not be

@@ -53,6 +53,8 @@ pub(super) struct State {
     pub anchor_score: Vec<f64>,
     /// The bound with all rows at the mode, where noise is Gaussian.
     pub bound: Option<f64>,
+    /// −∂²ℓ/∂w² near the mode (d×d, row by row), where it was looked at.
+    pub curvature: Vec<f64>,
     pub differences: ScoreDifferences,
     /// Spread of the coordinates in which particles move, d×d row by row: z = centre + spread · whitened.
     pub spread: Vec<f64>,
@@ -77,6 +79,7 @@ impl State {
             inducing: model.inducing().to_owned(),
             step: StepControl::new(&z),
             bound: None,
+            curvature: Vec::new(),
             average: z.clone(),
             earlier: Vec::new(),
             centre: Particle {
