@@ -17,8 +17,8 @@ pub use latent::{
     MarginalWorkspace,
 };
 pub use sparse::{
-    BoundWorkspace, Collapsed, CollapsedForm, CollapsedWorkspace, Held, InducingGaussian, NaturalTarget,
-    SparseConditioned, SparseModel, Wanted, Whitened, WhitenedWorkspace,
+    BoundWorkspace, Collapsed, CollapsedForm, CollapsedWorkspace, Held, HeldScore, HeldSums, HeldWorkspace,
+    InducingGaussian, NaturalTarget, SparseConditioned, SparseModel, Wanted, Whitened, WhitenedWorkspace,
 };
 pub use structure::Process;
 pub use target::{Criterion, Target, TargetWorkspace};

@@ -1,4 +1,4 @@
-//! Scores with many rows: at the mode that a warm-up found, and around it.
+//! The score of many rows at the mode that a warm-up found.
 //!
 //! A Gaussian that follows minibatches is never quite the best one: its noise counts as noise of the data, and a score looked
 //! at through it leads to larger noise variances (on 28,000 rows by two posterior standard deviations). What pulls the whole
@@ -6,57 +6,46 @@
 //! the best q(v) it is the gradient of the best bound (envelope theorem).
 
 use super::Run;
+use super::all_rows::AllRows;
 use super::batch_bound::{BatchBound, BatchWorkspace};
-use super::settle::Pass;
+use super::pass::Pass;
+use super::settle::settle_particles;
 use super::state::{Particle, State};
 use crate::Result;
 use crate::density::LogDensity;
-use crate::evaluation::share_out;
+use crate::likelihood::Family;
 use crate::linalg::in_parallel;
-use crate::model::{Criterion, Held, SparseModel, Target, TargetWorkspace};
-use crate::rows::Batch;
+use crate::model::{Held, SparseModel, Target, TargetWorkspace};
 use faer::Par;
 
-/// What many rows say of a particle.
-pub(super) struct Look<'a> {
-    particle: &'a Particle,
+/// What the rows of a lane say.
+struct Seen {
     /// Σ E log p(y | f), without the divergence of q(v), and with what the criterion adds.
-    pub value: f64,
-    pub score: Vec<f64>,
-    /// What failed, if something did.
+    value: f64,
+    score: Vec<f64>,
     failure: Option<crate::Error>,
-}
-
-impl<'a> Look<'a> {
-    pub fn at(particle: &'a Particle) -> Self {
-        Self { particle, value: 0.0, score: vec![0.0; particle.z.len()], failure: None }
-    }
-
-    /// Whether all rows could be evaluated.
-    pub fn is_whole(&self) -> bool {
-        self.failure.is_none()
-    }
 }
 
 impl Run<'_> {
     /// Settles the anchor's q(v) and takes its score; returns the bound (with priors, as the criterion has it). Where it cannot
     /// be evaluated, or the run is interrupted, there is none, and the mode is taken to be one: score zero.
     pub(super) fn look_at_anchor(&mut self, model: &SparseModel, state: &mut State) -> Result<Option<f64>> {
-        let pass = Pass::new(self.rows.count(), self.settings);
-        let (_, failures) = self.settle_particles(model, std::slice::from_mut(&mut state.centre), &pass)?;
-        state.failures += failures;
-        state.anchor_score = vec![0.0; state.centre.z.len()];
-        let mut looks = [Look::at(&state.centre)];
-        if !self.look(model, &mut looks, &pass, self.settings.criterion)? {
-            return Ok(None);
-        }
-        let [Look { value, score, failure, .. }] = looks;
-        if failure.is_some() {
-            state.failures += 1;
-            return Ok(None);
-        }
+        let mut score = vec![0.0; state.centre.z.len()];
+        let looked = if model.likelihood().family() == Family::Gaussian {
+            AllRows::new(model, self.rows, self.settings).look(&mut state.centre, &mut score)
+        } else {
+            self.settle_and_look(model, state, &mut score)
+        };
+        state.anchor_score = vec![0.0; score.len()];
+        let bound = match looked {
+            Ok(bound) => bound,
+            Err(error) if error.is_recoverable() => {
+                state.failures += usize::from(!self.settings.interrupted());
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
+        };
         state.anchor_score = score;
-        let bound = value - state.centre.q.divergence(in_parallel());
         // The settled Gaussian is also the one that the anchor goes on from.
         let Particle { z, q, values } = &mut state.centre;
         let mut theta = vec![0.0; model.layout().parameters().len()];
@@ -65,50 +54,46 @@ impl Run<'_> {
         Ok(Some(bound))
     }
 
-    /// Looks at particles with the rows of a pass, each with its q(v) as it is and the function held. False where the run was
-    /// interrupted.
-    ///
-    /// # Errors
-    /// Failures to read rows, and errors of the bound that are not recoverable.
-    pub(super) fn look(
-        &mut self,
-        model: &SparseModel,
-        looks: &mut [Look<'_>],
-        pass: &Pass,
-        criterion: Criterion,
-    ) -> Result<bool> {
-        // Of one alone the threads go into the linear algebra.
-        let par = if looks.len() == 1 { in_parallel() } else { Par::Seq };
-        let threads = rayon::current_num_threads().clamp(1, looks.len().max(1));
-        let workspace = || {
-            let own = BatchWorkspace::new(model, pass.epochs.largest(), false, par);
-            let workspace = TargetWorkspace::with_model(own, model.layout().parameters().len());
-            (workspace, vec![0.0; model.layout().dim()])
-        };
-        let mut workspaces: Vec<_> = (0..threads).map(|_| workspace()).collect();
-        let mut batch = Batch::default();
-        for number in 0..pass.used {
-            if self.settings.interrupted() {
-                return Ok(false);
-            }
-            self.rows.read(pass.epochs.seed(), pass.place(number), &mut batch)?;
-            let (batch, scale, share) = (&batch, pass.scale(), pass.share());
-            share_out(looks, &mut workspaces, &|look, (workspace, score)| {
-                if look.failure.is_some() {
+    /// For any likelihood, on minibatches' own evaluations.
+    fn settle_and_look(&mut self, model: &SparseModel, state: &mut State, score: &mut [f64]) -> Result<f64> {
+        let pass = Pass::new(self.rows.count(), self.settings);
+        let (_, failures) =
+            settle_particles(self.rows, model, std::slice::from_mut(&mut state.centre), &pass)?;
+        state.failures += failures;
+        let (d, parameters, settings) = (score.len(), model.layout().parameters().len(), self.settings);
+        let Particle { z, q, .. } = &state.centre;
+        let mut lanes = pass.lanes(1, |_| Seen { value: 0.0, score: vec![0.0; d], failure: None });
+        let mut workspaces = Pass::workspaces(lanes.len(), || {
+            let own = BatchWorkspace::new(model, pass.largest(), false, Par::Seq);
+            (TargetWorkspace::with_model(own, parameters), vec![0.0; d])
+        });
+        let (scale, share) = (pass.scale(), pass.share());
+        let stop = || settings.interrupted();
+        let whole =
+            pass.over(self.rows, &stop, &mut lanes, &mut workspaces, &|_, seen, batch, (workspace, one)| {
+                if seen.failure.is_some() {
                     return;
                 }
-                let Particle { z, q, .. } = look.particle;
                 let bound = BatchBound { model, q, batch, scale, held: Held::Function };
-                match Target::new(&bound, criterion).and_then(|t| t.evaluate(z, score, workspace)) {
+                match Target::new(&bound, settings.criterion).and_then(|t| t.evaluate(z, one, workspace)) {
                     Ok(value) => {
-                        look.value += share * value;
-                        look.score.iter_mut().zip(&*score).for_each(|(to, from)| *to += share * from);
+                        seen.value += share * value;
+                        seen.score.iter_mut().zip(&*one).for_each(|(to, from)| *to += share * from);
                     }
-                    Err(error) => look.failure = Some(error),
+                    Err(error) => seen.failure = Some(error),
                 }
-            });
+            })?;
+        if !whole {
+            return Err(crate::Error::NotFiniteValue { what: "score of an interrupted pass" });
         }
-        let fatal = |look: &mut Look<'_>| look.failure.take_if(|error| !error.is_recoverable());
-        looks.iter_mut().find_map(fatal).map_or(Ok(true), Err)
+        let mut value = -state.centre.q.divergence(in_parallel());
+        for seen in lanes.into_iter().map(|lane| lane.sums) {
+            if let Some(error) = seen.failure {
+                return Err(error);
+            }
+            value += seen.value;
+            score.iter_mut().zip(&seen.score).for_each(|(to, from)| *to += from);
+        }
+        Ok(value)
     }
 }

@@ -4,8 +4,9 @@
 //! Where all rows can be taken at once that is their density. Where they cannot it is a parabola with exact priors
 //! ([`Quadratic`]), and what all rows say of each particle when it settles is compared with what that promised.
 
+use super::pass::Pass;
 use super::quadratic::{Quadratic, difference, further};
-use super::settle::Pass;
+use super::settle::settle_particles;
 use super::state::{Particle, Stage, State};
 use super::{Explored, Run};
 use crate::density::LogDensity;
@@ -138,7 +139,7 @@ impl Run<'_> {
         let (mut allowed, mut misfit) = (None, 0.0);
         for round in 0..=ROUNDS {
             let mut settling: Vec<Particle> = waiting.iter().map(|&j| state.particles[j].clone()).collect();
-            let (bounds, failures) = self.settle_particles(model, &mut settling, &pass)?;
+            let (bounds, failures) = settle_particles(self.rows, model, &mut settling, &pass)?;
             state.failures += failures;
             let mut worse = Vec::with_capacity(settling.len());
             for ((&j, particle), bound) in waiting.iter().zip(&settling).zip(bounds) {

@@ -18,13 +18,16 @@
 //!
 //! Everything an iteration depends on is in its state and its number, so that a run can be stopped anywhere and go on.
 
+mod all_rows;
 mod anchor;
 mod batch_bound;
 mod checkpoint;
 mod curvature;
 mod explore;
+mod held;
 pub mod joint;
 mod particles;
+mod pass;
 mod quadratic;
 mod search;
 mod settle;

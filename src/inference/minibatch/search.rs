@@ -8,19 +8,24 @@
 //! 1. *Legs* ([`LEGS`]): a climb in θ, then in θ and Z, each on a sample of its own, later ones on larger samples. Columns of Z are
 //!    levelled, without which the steepest has the climb to itself: on four years of hours (276,000 rows, 600 inducing inputs) as many
 //!    evaluations end 3,400 nats higher.
-//! 2. *Refinement*: where all rows can be taken at once, a climb on them. Where they cannot, Newton's steps with their score
-//!    and their curvature: a sample that stands for all rows lets the inducing values follow its noise, the more so
-//!    the fewer rows it has, and neither its mode nor its ridges are theirs.
+//! 2. *Refinement*: a climb in θ on all rows: a sample that stands for them lets the inducing values follow its noise, the more so
+//!    the fewer rows it has, and neither its mode nor its ridges are theirs. Where the rows are too many to be held at once
+//!    an evaluation passes them twice, and the climb begins with their curvature for a metric, as Newton's method would.
 
-use super::quadratic::difference;
+use super::all_rows::AllRows;
+use super::quadratic::{Quadratic, difference};
 use super::state::{Stage, State};
 use super::watched::Watched;
 use super::{MinibatchSettings, Reselection, Run};
 use crate::Result;
+use crate::density::LogDensity;
+use crate::evaluation::Evaluator;
+use crate::inference::curvature::negative_hessian;
 use crate::inference::{MaximumSettings, Optimum, WithInducing, maximise_from};
 use crate::linalg::in_parallel;
 use crate::model::{Collapsed, CollapsedForm, SparseModel, Target};
 use crate::rows::{Batch, Epochs};
+use crate::stein::{Observer, Whitening};
 use faer::Mat;
 
 /// A climb on one sample.
@@ -61,14 +66,15 @@ const MOST_NUMBERS: usize = 50_000_000;
 /// Iterations and relative gain of the climb in θ on the last sample.
 const LAST_CLIMB: usize = 200;
 const FINELY: f64 = 1e-8;
-/// How often the curvature is looked at, the steps that are tried with it, and the gain in nats a parameter that one must promise.
-const SHAPES: usize = 2;
-const TRIALS: usize = 2;
+/// How often the curvature is looked at, iterations of a climb with it, and the gain in nats a parameter below which they end.
+const SHAPES: usize = 4;
+const PASSES: usize = 12;
 const SMALL: f64 = 0.1;
-/// The longest step of the logarithm of a parameter, and how steps are damped that would be longer or lose.
+/// Least curvature of the climb's coordinates, in unconstrained ones.
+const FLATTEST: f64 = 0.1;
+/// The longest step of the logarithm of a parameter that the curvature is trusted for, and the first damping of longer ones.
 const LONGEST: f64 = 1.0;
 const LEAST_DAMPING: f64 = 1.0;
-const DAMP: f64 = 16.0;
 const MOST_DAMPING: f64 = 1e12;
 /// Keeps these samples apart from minibatches and passes.
 const SEED: u64 = 0x5a3b_1e5e;
@@ -79,6 +85,28 @@ pub(super) struct Sample {
     pub y: Vec<f64>,
     /// How many rows each stands for.
     pub weight: f64,
+}
+
+/// Where a climb of a log density ends; whether it was interrupted is noted.
+fn climb_to<D: LogDensity>(
+    target: &D,
+    from: &[f64],
+    maximum: MaximumSettings,
+    observer: &mut dyn Observer,
+    (settings, interrupted): (&MinibatchSettings, &mut bool),
+    state: &mut State,
+) -> Result<Optimum> {
+    let expected = LEGS.iter().map(|leg| leg.iterations(settings)).sum::<usize>() + LAST_CLIMB;
+    let watched = Watched::new(target, observer, settings, (state.iteration, expected));
+    let maximum = MaximumSettings { interrupt: Some(watched.interrupt()), ..maximum };
+    let optimum = maximise_from(&watched, from, &maximum)?;
+    let seen = watched.seen();
+    *interrupted |= seen.interrupted;
+    state.iteration += optimum.iterations as u64;
+    state.evaluations += seen.evaluations;
+    state.failures += seen.failures;
+    state.climb.extend(&optimum.trace);
+    Ok(optimum)
 }
 
 impl Run<'_> {
@@ -120,7 +148,11 @@ impl Run<'_> {
     fn climb_leg(&mut self, model: &mut SparseModel, number: usize, state: &mut State) -> Result<()> {
         let leg = &LEGS[number];
         let sample = self.sample(model, leg.rows, number as u64)?;
-        let iterations = leg.iterations(self.settings);
+        let roughly = MaximumSettings {
+            iterations: leg.iterations(self.settings),
+            value_tolerance: ROUGHLY,
+            ..MaximumSettings::default()
+        };
         let (z, criterion) = (state.centre.z.clone(), self.settings.criterion);
         if leg.moves_inducing && self.settings.move_inducing {
             let with_inducing = WithInducing::new(model, &sample.x, &sample.y, CollapsedForm::Vfe, criterion)
@@ -128,7 +160,14 @@ impl Run<'_> {
                 .levelled(&z)?;
             state.evaluations += 1;
             let from = with_inducing.point(&z);
-            let reached = self.climb_to(&with_inducing, &from, iterations, ROUGHLY, state)?;
+            let reached = climb_to(
+                &with_inducing,
+                &from,
+                roughly,
+                self.observer,
+                (self.settings, &mut self.interrupted),
+                state,
+            )?;
             let (z, inducing) = with_inducing.split(&reached.point);
             state.centre.z = z;
             model.set_inducing(inducing.as_ref())?;
@@ -136,38 +175,12 @@ impl Run<'_> {
         } else {
             let collapsed = Collapsed::of_sample(model, sample.x.as_ref(), &sample.y, sample.weight)?;
             let target = Target::new(&collapsed, criterion)?.with_parallelism(in_parallel());
-            let reached = self.climb_to(&target, &z, iterations, ROUGHLY, state)?;
+            let reached =
+                climb_to(&target, &z, roughly, self.observer, (self.settings, &mut self.interrupted), state)?;
             state.max_jitter = state.max_jitter.max(target.max_jitter());
             state.centre.z = reached.point;
         }
         Ok(())
-    }
-
-    /// Where a climb of a log density ends.
-    fn climb_to<D: crate::density::LogDensity>(
-        &mut self,
-        target: &D,
-        from: &[f64],
-        iterations: usize,
-        value_tolerance: f64,
-        state: &mut State,
-    ) -> Result<Optimum> {
-        let expected = LEGS.iter().map(|leg| leg.iterations(self.settings)).sum::<usize>() + LAST_CLIMB;
-        let watched = Watched::new(target, self.observer, self.settings, (state.iteration, expected));
-        let settings = MaximumSettings {
-            iterations,
-            value_tolerance,
-            interrupt: Some(watched.interrupt()),
-            ..MaximumSettings::default()
-        };
-        let optimum = maximise_from(&watched, from, &settings)?;
-        let seen = watched.seen();
-        self.interrupted |= seen.interrupted;
-        state.iteration += optimum.iterations as u64;
-        state.evaluations += seen.evaluations;
-        state.failures += seen.failures;
-        state.climb.extend(&optimum.trace);
-        Ok(optimum)
     }
 
     /// To the mode of all rows: by a climb on them where they are not too many, and by Newton's steps where they are.
@@ -179,7 +192,19 @@ impl Run<'_> {
                 let target =
                     Target::new(&collapsed, self.settings.criterion)?.with_parallelism(in_parallel());
                 let from = state.centre.z.clone();
-                let optimum = self.climb_to(&target, &from, LAST_CLIMB, FINELY, state)?;
+                let finely = MaximumSettings {
+                    iterations: LAST_CLIMB,
+                    value_tolerance: FINELY,
+                    ..MaximumSettings::default()
+                };
+                let optimum = climb_to(
+                    &target,
+                    &from,
+                    finely,
+                    self.observer,
+                    (self.settings, &mut self.interrupted),
+                    state,
+                )?;
                 state.max_jitter = state.max_jitter.max(target.max_jitter());
                 if optimum.iterations < LAST_CLIMB {
                     state.earlier.clone_from(&optimum.point);
@@ -187,75 +212,73 @@ impl Run<'_> {
                 state.centre.z = optimum.point;
                 state.bound = self.look_at_anchor(model, state)?;
             }
-            None => self.newton(model, state)?,
+            None => self.climb_in_passes(model, state)?,
         }
         self.interrupted |= self.settings.interrupted();
         state.average.clone_from(&state.centre.z);
         Ok(())
     }
 
-    /// Newton's steps in θ with score and curvature of all rows, damped where they lose. The best place is kept, and the curvature
-    /// where it is that of this place.
-    fn newton(&mut self, model: &SparseModel, state: &mut State) -> Result<()> {
+    /// Climbs on passes over all rows, in coordinates in which their curvature is one; the curvature is left where it is that of
+    /// the place where the climbs end.
+    fn climb_in_passes(&mut self, model: &SparseModel, state: &mut State) -> Result<()> {
+        state.curvature.clear();
         let Some(mut best) = self.look_at_anchor(model, state)? else { return Ok(()) };
-        state.bound = Some(best);
-        state.climb.push(best);
+        (state.bound, state.evaluations) = (Some(best), state.evaluations + 1);
         let small = SMALL * state.centre.z.len() as f64;
         for _ in 0..SHAPES {
             let Some(precision) = self.curvature(model, state)? else { return Ok(()) };
             state.curvature = precision;
-            let mut damping = 0.0;
-            for _ in 0..TRIALS {
-                let (reached, gain) = self.promise(model, state, best, damping)?;
-                if gain < small {
-                    break;
-                }
-                let before = (state.centre.clone(), state.anchor_score.clone());
-                state.centre.z = reached;
-                match self.look_at_anchor(model, state)? {
-                    Some(value) if value > best => {
-                        best = value;
-                        state.bound = Some(value);
-                        state.climb.push(value);
-                        break;
-                    }
-                    _ => (state.centre, state.anchor_score) = before,
-                }
-                if self.settings.interrupted() {
-                    return Ok(());
-                }
-                damping = (DAMP * damping).max(LEAST_DAMPING);
+            let (parabola, gain) = self.promise(model, state, best)?;
+            if gain < small {
+                state.earlier.clone_from(&state.centre.z);
+                return Ok(());
             }
-            if self.promise(model, state, best, 0.0)?.1 < small {
+            let from = state.centre.z.clone();
+            let metric = negative_hessian(&mut Evaluator::new(&parabola, 2 * from.len()), &from)?;
+            let metric = Whitening::from_precision(from.clone(), &metric, FLATTEST)?;
+            let settings = MaximumSettings {
+                iterations: PASSES,
+                value_tolerance: small / (1.0 + best.abs()),
+                metric: Some(metric),
+                ..MaximumSettings::default()
+            };
+            let all = AllRows::new(model, self.rows, self.settings);
+            state.centre.z = climb_to(
+                &all,
+                &from,
+                settings,
+                self.observer,
+                (self.settings, &mut self.interrupted),
+                state,
+            )?
+            .point;
+            // What a step leaves of q(v) is that of its last trial.
+            let Some(value) = self.look_at_anchor(model, state)? else { return Ok(()) };
+            let gained = value - best;
+            (best, state.bound) = (value, Some(value));
+            state.curvature.clear();
+            if self.interrupted || gained < small {
                 state.earlier.clone_from(&state.centre.z);
                 return Ok(());
             }
         }
-        // The last step led too far from where it was looked at.
-        state.curvature.clear();
         Ok(())
     }
 
-    /// Where the parabola around the centre has its mode, and what it promises there: with the smallest damping of a few, from
-    /// `damping` on, with which no parameter moves far. Where a direction is flat a slope says little of how far its maximum is, and
-    /// the steep ones are to go all the way.
-    fn promise(
-        &self,
-        model: &SparseModel,
-        state: &State,
-        bound: f64,
-        damping: f64,
-    ) -> Result<(Vec<f64>, f64)> {
+    /// The parabola around the centre, with the smallest damping of a few with which no parameter moves far to its mode, and what
+    /// it promises there. Where a direction is flat a slope says little of how far its maximum is, and the steep ones are to go
+    /// all the way.
+    fn promise<'m>(&self, model: &'m SparseModel, state: &State, bound: f64) -> Result<(Quadratic<'m>, f64)> {
         let at = &state.centre.z;
         let mut parabola = self.parabola(model, state, bound, &state.curvature)?;
-        parabola.damping = damping;
         loop {
             let settings = MaximumSettings { value_tolerance: 1e-12, ..MaximumSettings::default() };
             let reached = maximise_from(&parabola, at, &settings)?;
             let step = difference(model.layout(), &reached.point, at);
             let longest = step.iter().fold(0.0, |most: f64, step| most.max(step.abs()));
             if longest <= LONGEST || parabola.damping > MOST_DAMPING {
-                return Ok((reached.point, reached.value - bound));
+                return Ok((parabola, reached.value - bound));
             }
             parabola.damping = (4.0 * parabola.damping).max(LEAST_DAMPING);
         }

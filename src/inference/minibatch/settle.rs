@@ -4,60 +4,18 @@
 //! not come near them. Each Gaussian is therefore looked at again on the same rows, and goes back most of the way where its
 //! bound has fallen.
 
+use super::Run;
+use super::pass::Pass;
 use super::state::{Particle, State};
-use super::{MinibatchSettings, Run};
 use crate::Result;
-use crate::evaluation::share_out;
 use crate::likelihood::Family;
-use crate::linalg::in_parallel;
 use crate::model::{BoundWorkspace, Held, InducingGaussian, NaturalTarget, SparseModel, Wanted};
-use crate::rows::{Batch, Epochs, Place};
+use crate::rows::Rows;
 use faer::Par;
 use std::f64::consts::PI;
 
-/// Rows read at a time: more than in a minibatch, so that products of large matrices do the work.
-const ROWS: usize = 2048;
-/// Keeps the order of these rows apart from that of minibatches.
-const SEED: u64 = 0x5e77_1e00;
 /// Share of a step that is left of it where the bound fell.
 const LESS: f64 = 0.2;
-
-/// The batches of one pass over many rows.
-pub(super) struct Pass {
-    pub epochs: Epochs,
-    /// How many of an epoch's batches are read.
-    pub used: usize,
-}
-
-impl Pass {
-    /// Over all of `rows` rows, or as many as the settings allow.
-    pub fn new(rows: usize, settings: &MinibatchSettings) -> Self {
-        Self::of(rows, settings.settle_rows, settings)
-    }
-
-    /// Over `rows` rows, but no more than about `most`.
-    pub fn of(rows: usize, most: usize, settings: &MinibatchSettings) -> Self {
-        let epochs = Epochs::new(rows, ROWS, settings.seed ^ SEED);
-        let used = epochs.batches().min(most.min(settings.settle_rows).div_ceil(epochs.largest()).max(1));
-        Self { epochs, used }
-    }
-
-    /// Where batch `number` of those that are read is: they lie all over the epoch, because in a file that is sorted
-    /// batches that follow one another are neighbours.
-    pub fn place(&self, number: usize) -> Place {
-        self.epochs.place((number * (self.epochs.batches() / self.used)) as u64)
-    }
-
-    /// What a batch's sum counts.
-    pub fn scale(&self) -> f64 {
-        self.epochs.batches() as f64
-    }
-
-    /// What a batch counts in the mean over the pass.
-    pub fn share(&self) -> f64 {
-        1.0 / self.used as f64
-    }
-}
 
 /// A particle on its way.
 struct Settling<'a> {
@@ -65,7 +23,12 @@ struct Settling<'a> {
     theta: Vec<f64>,
     /// Where the last step that was good began, and the bound there.
     before: Option<(InducingGaussian, f64)>,
-    sum: NaturalTarget,
+    sums: Sums,
+}
+
+/// What rows leave.
+struct Sums {
+    target: NaturalTarget,
     /// With Gaussian noise Σ (e_i² + k_ii).
     bound: f64,
     /// Whether all rows could be evaluated.
@@ -81,104 +44,108 @@ impl Run<'_> {
             &mut state.particles
         };
         let pass = Pass::new(self.rows.count(), self.settings);
-        let (_, failures) = self.settle_particles(model, particles, &pass)?;
+        let (_, failures) = settle_particles(self.rows, model, particles, &pass)?;
         state.failures += failures;
         Ok(())
     }
+}
 
-    /// One whole step where noise is Gaussian, which is the optimum; two for other log-concave likelihoods and three half
-    /// steps elsewhere, each of which must raise the bound. Returns the bound of each where noise is Gaussian and all rows could
-    /// be evaluated, and how many steps could not be had.
-    pub(super) fn settle_particles(
-        &mut self,
-        model: &SparseModel,
-        particles: &mut [Particle],
-        pass: &Pass,
-    ) -> Result<(Vec<Option<f64>>, usize)> {
-        let likelihood = model.likelihood();
-        let gaussian = likelihood.family() == Family::Gaussian;
-        let (steps, rho, looks_back) = match (gaussian, likelihood.is_log_concave()) {
-            (true, _) => (1, 1.0, false),
-            (_, true) => (2, 1.0, true),
-            (_, false) => (3, 0.5, true),
-        };
-        let mut slots: Vec<Settling<'_>> = particles
-            .iter_mut()
-            .map(|particle| {
-                let mut theta = vec![0.0; model.layout().parameters().len()];
-                model.layout().constrain(&particle.z, &mut theta);
-                let sum = NaturalTarget::zeros(model.latents(), model.size());
-                Settling { particle, theta, before: None, sum, bound: 0.0, whole: true }
-            })
-            .collect();
-        let mut failures = 0;
-        for _ in 0..steps {
-            self.pass(model, pass, true, &mut slots)?;
-            slots.iter_mut().for_each(|slot| failures += slot.step(rho));
-        }
-        if looks_back {
-            self.pass(model, pass, false, &mut slots)?;
-            slots.iter_mut().for_each(Settling::look_back);
-        }
-        let rows = self.rows.count() as f64;
-        let bound = |slot: &Settling<'_>| (gaussian && slot.whole).then(|| slot.collapsed(model, rows));
-        Ok((slots.iter().map(bound).collect(), failures))
+/// One whole step where noise is Gaussian, which is the optimum; two for other log-concave likelihoods and three half
+/// steps elsewhere, each of which must raise the bound. Returns the bound of each where noise is Gaussian and all rows could
+/// be evaluated, and how many steps could not be had.
+///
+/// # Errors
+/// Failures to read rows.
+pub(super) fn settle_particles(
+    rows: &mut dyn Rows,
+    model: &SparseModel,
+    particles: &mut [Particle],
+    pass: &Pass,
+) -> Result<(Vec<Option<f64>>, usize)> {
+    let likelihood = model.likelihood();
+    let gaussian = likelihood.family() == Family::Gaussian;
+    let (steps, rho, looks_back) = match (gaussian, likelihood.is_log_concave()) {
+        (true, _) => (1, 1.0, false),
+        (_, true) => (2, 1.0, true),
+        (_, false) => (3, 0.5, true),
+    };
+    let mut slots: Vec<Settling<'_>> = Vec::with_capacity(particles.len());
+    for particle in particles {
+        let mut theta = vec![0.0; model.layout().parameters().len()];
+        model.layout().constrain(&particle.z, &mut theta);
+        slots.push(Settling { particle, theta, before: None, sums: Sums::nothing(model) });
     }
+    let mut failures = 0;
+    for _ in 0..steps {
+        over_rows(rows, model, pass, true, &mut slots)?;
+        slots.iter_mut().for_each(|slot| failures += slot.step(rho));
+    }
+    if looks_back {
+        over_rows(rows, model, pass, false, &mut slots)?;
+        slots.iter_mut().for_each(Settling::look_back);
+    }
+    let count = rows.count() as f64;
+    let bound = |slot: &Settling<'_>| (gaussian && slot.sums.whole).then(|| slot.collapsed(model, count));
+    Ok((slots.iter().map(bound).collect(), failures))
+}
 
-    /// The bound of each Gaussian, and where its natural gradient points, where that is wanted: the same rows each time.
-    fn pass(
-        &mut self,
-        model: &SparseModel,
-        pass: &Pass,
-        wants_target: bool,
-        slots: &mut [Settling<'_>],
-    ) -> Result<()> {
-        let epochs = &pass.epochs;
-        let threads = rayon::current_num_threads().clamp(1, slots.len());
-        // Of one Gaussian alone the threads go into the linear algebra.
-        let par = if slots.len() == 1 { in_parallel() } else { Par::Seq };
-        let zeros = || NaturalTarget::zeros(model.latents(), model.size());
-        let mut workspaces: Vec<(BoundWorkspace, NaturalTarget)> =
-            (0..threads).map(|_| (model.bound_workspace(epochs.largest(), par), zeros())).collect();
-        for slot in slots.iter_mut() {
-            slot.sum.clear();
-            (slot.bound, slot.whole) = (0.0, true);
+/// The bound of each Gaussian, and where its natural gradient points, where that is wanted: the same rows each time.
+fn over_rows(
+    rows: &mut dyn Rows,
+    model: &SparseModel,
+    pass: &Pass,
+    wants_target: bool,
+    slots: &mut [Settling<'_>],
+) -> Result<()> {
+    let gaussian = model.likelihood().family() == Family::Gaussian;
+    let (scale, share) = (pass.scale(), pass.share());
+    let mut lanes = pass.lanes(slots.len(), |_| Sums::nothing(model));
+    let workspace = || (model.bound_workspace(pass.largest(), Par::Seq), Sums::nothing(model).target);
+    let mut workspaces: Vec<(BoundWorkspace, NaturalTarget)> = Pass::workspaces(lanes.len(), workspace);
+    // Half a pass is none, and a run that is interrupted settles as well.
+    pass.over(rows, &|| false, &mut lanes, &mut workspaces, &|of, sums, batch, (workspace, one)| {
+        if !sums.whole {
+            return;
         }
-        let gaussian = model.likelihood().family() == Family::Gaussian;
-        let mut batch = Batch::default();
-        let (scale, share) = (pass.scale(), pass.share());
-        for number in 0..pass.used {
-            self.rows.read(epochs.seed(), pass.place(number), &mut batch)?;
-            let batch = &batch;
-            share_out(slots, &mut workspaces, &|slot, (workspace, one)| {
-                if !slot.whole {
-                    return;
+        let Settling { particle: Particle { q, .. }, theta, .. } = &slots[of];
+        // With Gaussian noise there is one step, whose bound follows from where it ends.
+        let looked = if gaussian {
+            let squares = scale * model.squares(theta, batch);
+            model.natural_target(theta, q, batch, scale, one, workspace).map(|()| squares)
+        } else {
+            let target = wants_target.then_some(&mut *one);
+            let wanted = Wanted { held: Held::Whitened, gradient: None, by_inducing: None, target };
+            model.bound(theta, q, batch, scale, wanted, workspace)
+        };
+        match looked {
+            Ok(value) => {
+                sums.bound += share * value;
+                if wants_target {
+                    sums.target.add(share, one);
                 }
-                // With Gaussian noise there is one step, whose bound follows from where it ends.
-                let looked = if gaussian {
-                    let q = &slot.particle.q;
-                    let squares = scale * model.squares(&slot.theta, batch);
-                    model.natural_target(&slot.theta, q, batch, scale, one, workspace).map(|()| squares)
-                } else {
-                    let target = wants_target.then_some(&mut *one);
-                    let wanted = Wanted { held: Held::Whitened, gradient: None, by_inducing: None, target };
-                    model.bound(&slot.theta, &slot.particle.q, batch, scale, wanted, workspace)
-                };
-                match looked {
-                    Ok(value) => {
-                        slot.bound += share * value;
-                        if wants_target {
-                            slot.sum.add(share, one);
-                        }
-                    }
-                    Err(_) => slot.whole = false,
-                }
-            });
+            }
+            Err(_) => sums.whole = false,
         }
+    })?;
+    for slot in slots.iter_mut() {
+        slot.sums = Sums::nothing(model);
         if !gaussian {
-            slots.iter_mut().for_each(|slot| slot.bound -= slot.particle.q.divergence(Par::Seq));
+            slot.sums.bound = -slot.particle.q.divergence(Par::Seq);
         }
-        Ok(())
+    }
+    for lane in &lanes {
+        let to = &mut slots[lane.of].sums;
+        to.bound += lane.sums.bound;
+        to.whole &= lane.sums.whole;
+        to.target.add(1.0, &lane.sums.target);
+    }
+    Ok(())
+}
+
+impl Sums {
+    /// Of no row.
+    fn nothing(model: &SparseModel) -> Self {
+        Self { target: NaturalTarget::zeros(model.latents(), model.size()), bound: 0.0, whole: true }
     }
 }
 
@@ -187,11 +154,11 @@ impl Settling<'_> {
     /// number of steps that could not be had; there the Gaussian stays what it was.
     fn step(&mut self, rho: f64) -> usize {
         if self.is_good() {
-            if !self.whole {
+            if !self.sums.whole {
                 return 1;
             }
-            self.before = Some((self.particle.q.clone(), self.bound));
-            return usize::from(self.particle.q.step(rho, &self.sum).is_err());
+            self.before = Some((self.particle.q.clone(), self.sums.bound));
+            return usize::from(self.particle.q.step(rho, &self.sums.target).is_err());
         }
         let tried = self.particle.q.clone();
         self.look_back();
@@ -210,7 +177,7 @@ impl Settling<'_> {
         let (precision, factor) = (q.precision(0), q.factor(0));
         let traces: f64 = (0..q.size()).map(|i| precision[(i, i)] - 1.0 - 2.0 * factor[(i, i)].ln()).sum();
         let explained: f64 = q.mean(0).iter().zip(q.shift()).map(|(m, eta)| m * eta).sum();
-        -0.5 * (rows * (2.0 * PI * sigma2).ln() + self.bound / sigma2 - traces - explained)
+        -0.5 * (rows * (2.0 * PI * sigma2).ln() + self.sums.bound / sigma2 - traces - explained)
     }
 
     /// Back to the Gaussian before, where the last step lost.
@@ -221,6 +188,6 @@ impl Settling<'_> {
     }
 
     fn is_good(&self) -> bool {
-        self.before.as_ref().is_none_or(|(_, bound)| self.whole && self.bound >= *bound)
+        self.before.as_ref().is_none_or(|(_, bound)| self.sums.whole && self.sums.bound >= *bound)
     }
 }

@@ -1,12 +1,13 @@
 //! The shape of the log likelihood of all rows around the mode, by differences of its score.
 
 use super::Run;
-use super::anchor::Look;
+use super::held::held_gradients;
+use super::pass::Pass;
 use super::quadratic::{Quadratic, further, score_in_w};
-use super::settle::Pass;
+use super::settle::settle_particles;
 use super::state::{Particle, State};
 use crate::Result;
-use crate::model::{Criterion, SparseModel};
+use crate::model::SparseModel;
 
 /// Length of a probe, in logarithms of positive parameters.
 const PROBE: f64 = 0.02;
@@ -29,21 +30,22 @@ impl Run<'_> {
         probes.push(state.centre.clone());
         let rows = |(times, least): (usize, usize)| least.max(times * model.size());
         let pass = Pass::of(self.rows.count(), rows(SETTLED), self.settings);
-        let (settled, failures) = self.settle_particles(model, &mut probes, &pass)?;
+        let (settled, failures) = settle_particles(self.rows, model, &mut probes, &pass)?;
         state.failures += failures;
-        let mut looks: Vec<Look<'_>> = probes.iter().map(Look::at).collect();
         let pass = Pass::of(self.rows.count(), rows(COMPARED), self.settings);
-        if !self.look(model, &mut looks, &pass, Criterion::LogMarginalLikelihood)? {
-            return Ok(None);
-        }
-        let score = |place: usize| score_in_w(layout, &probes[place].z, &looks[place].score);
+        let looks = held_gradients(self.rows, model, &probes, &pass, false, self.settings)?;
+        let Some(looks) = looks else { return Ok(None) };
+        let score = |place: usize| {
+            let (z, mut score) = (&probes[place].z, vec![0.0; d]);
+            let gradient = looks[place].as_ref().filter(|_| settled[place].is_some())?;
+            layout.pull_back(z, gradient, &mut score);
+            Some(score_in_w(layout, z, &score))
+        };
         let here = score(d);
         let mut precision = vec![0.0; d * d];
         for a in 0..d {
-            if [a, d].iter().any(|p| settled[*p].is_none() || !looks[*p].is_whole()) {
-                continue;
-            }
-            for (b, (there, here)) in score(a).iter().zip(&here).enumerate() {
+            let (Some(there), Some(here)) = (score(a), &here) else { continue };
+            for (b, (there, here)) in there.iter().zip(here).enumerate() {
                 let half = 0.5 * (here - there) / PROBE;
                 precision[a * d + b] += half;
                 precision[b * d + a] += half;

@@ -18,6 +18,7 @@ mod collapsed;
 mod conditioned;
 mod expectations;
 mod gaussian;
+mod held;
 mod projection;
 #[cfg(test)]
 mod tests;
@@ -27,6 +28,7 @@ pub use bound::{BoundWorkspace, Held, Wanted};
 pub use collapsed::{Collapsed, CollapsedForm, CollapsedWorkspace};
 pub use conditioned::SparseConditioned;
 pub use gaussian::{InducingGaussian, NaturalTarget};
+pub use held::{HeldScore, HeldSums, HeldWorkspace};
 pub use whitened::{Whitened, WhitenedWorkspace};
 
 use super::structure::{Process, Structure};

@@ -187,23 +187,47 @@ impl Projection {
         mut z_gradient: Option<MatMut<'_, f64>>,
         par: Par,
     ) {
+        self.pull_back_inducing(model, theta, gradient, z_gradient.as_mut().map(|g| g.rb_mut()), par);
+        self.pull_back_rows(model, theta, x, cross, diagonal, gradient, z_gradient, par);
+    }
+
+    /// The part of K̄_ZZ.
+    pub fn pull_back_inducing(
+        &mut self,
+        model: &SparseModel,
+        theta: &[f64],
+        gradient: &mut [f64],
+        z_gradient: Option<MatMut<'_, f64>>,
+        par: Par,
+    ) {
         let placed = &model.structure.processes[self.place];
         let (kernel, theta) = (&placed.process.kernel, &theta[placed.kernel.clone()]);
         let gradient = &mut gradient[placed.kernel.clone()];
-        let (adjoint, z, workspace) = (&self.adjoint, model.points(), &mut self.kernel);
+        let (adjoint, z) = (&self.adjoint, model.points());
         let of_gram = |j: usize, rows: Range<usize>, out: &mut [f64]| {
             out.copy_from_slice(&adjoint.col_as_slice(j)[rows]);
         };
+        kernel.gram_adjoint(theta, z, &of_gram, gradient, z_gradient, &mut self.kernel, par);
+    }
+
+    /// The part of the rows.
+    #[expect(clippy::too_many_arguments, reason = "two adjoints and where they go")]
+    pub fn pull_back_rows(
+        &mut self,
+        model: &SparseModel,
+        theta: &[f64],
+        x: Points<'_>,
+        cross: OfCross<'_>,
+        diagonal: &[f64],
+        gradient: &mut [f64],
+        z_gradient: Option<MatMut<'_, f64>>,
+        par: Par,
+    ) {
+        let placed = &model.structure.processes[self.place];
+        let (kernel, theta) = (&placed.process.kernel, &theta[placed.kernel.clone()]);
+        let gradient = &mut gradient[placed.kernel.clone()];
+        let (z, workspace) = (model.points(), &mut self.kernel);
         let of_cross = |j: usize, rows: Range<usize>, out: &mut [f64]| cross.column(j, rows, out);
-        kernel.gram_adjoint(
-            theta,
-            z,
-            &of_gram,
-            gradient,
-            z_gradient.as_mut().map(|g| g.rb_mut()),
-            workspace,
-            par,
-        );
         // The rows stay where they are, but their adjoints come with those of Z.
         let mut of_rows = z_gradient.as_ref().map(|_| Mat::zeros(x.rows(), x.dim()));
         let inputs = z_gradient.zip(of_rows.as_mut().map(|r| r.as_mut()));

@@ -465,3 +465,55 @@ fn a_natural_step_that_fails_leaves_the_gaussian_as_it_was() {
         }
     }
 }
+
+/// The gradient of rows that are passed in batches and count 2.5 times each.
+fn held_gradient(model: &SparseModel, q: &InducingGaussian, batches: &[Batch], is_optimal: bool) -> Vec<f64> {
+    let theta = constrained(model, &point(model));
+    let mut workspace = HeldWorkspace::new(model, 8, Par::Seq);
+    let score = HeldScore::new(model, &theta, q, is_optimal, &mut workspace).unwrap();
+    let mut total = score.nothing();
+    for batch in batches {
+        let mut sums = score.nothing();
+        score.add(batch, 2.5, &mut sums, &mut workspace).unwrap();
+        total.add(&sums);
+    }
+    let mut gradient = vec![0.0; theta.len()];
+    score.finish(&total, &mut gradient, &mut workspace).unwrap();
+    gradient
+}
+
+fn cut(batch: &Batch, at: usize) -> [Batch; 2] {
+    [0..at, at..batch.rows()].map(|rows| Batch {
+        x: batch.x.as_ref().subrows(rows.start, rows.len()).to_owned(),
+        observations: batch.observations[rows].to_vec(),
+    })
+}
+
+#[test]
+fn rows_in_one_pass_say_of_any_gaussian_what_they_say_together() {
+    let model = model(Family::Gaussian, 7, Mean::Constant);
+    let (q, rows) = (gaussian(&model), batch(Family::Gaussian, 31));
+    let mut expected = vec![0.0; model.layout().parameters().len()];
+    let wanted =
+        Wanted { held: Held::Function, gradient: Some(&mut expected), by_inducing: None, target: None };
+    let theta = constrained(&model, &point(&model));
+    model.bound(&theta, &q, &rows, 2.5, wanted, &mut model.bound_workspace(31, Par::Seq)).unwrap();
+    let found = held_gradient(&model, &q, &cut(&rows, 19), false);
+    found.iter().zip(&expected).for_each(|(a, b)| near(*a, *b, 1e-11, "gradient"));
+}
+
+#[test]
+fn the_best_gaussian_has_the_score_of_the_collapsed_bound() {
+    let model = model(Family::Gaussian, 7, Mean::Constant);
+    let rows = batch(Family::Gaussian, 31);
+    let y: Vec<f64> = rows.observations.iter().map(|at| at.y).collect();
+    let collapsed = Collapsed::of_sample(&model, rows.x.as_ref(), &y, 2.5).unwrap();
+    let theta = constrained(&model, &point(&model));
+    let q = collapsed.posterior(&theta, Par::Seq).unwrap();
+    let mut expected = vec![0.0; theta.len()];
+    collapsed.log_likelihood(&theta, &mut expected, &mut collapsed.workspace(Par::Seq)).unwrap();
+    for is_optimal in [true, false] {
+        let found = held_gradient(&model, &q, &cut(&rows, 8), is_optimal);
+        found.iter().zip(&expected).for_each(|(a, b)| near(*a, *b, 1e-10, "gradient"));
+    }
+}
