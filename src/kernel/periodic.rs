@@ -99,11 +99,17 @@ impl Covariance for Periodic {
         let frequency = 1.0 / theta[theta.len() - 1];
         for (column, out) in self.columns.iter().zip(out.chunks_mut(2 * x.rows().max(1))) {
             let (sines, cosines) = out.split_at_mut(x.rows());
-            let written = sines.iter_mut().zip(cosines);
-            written.zip(x.column(*column)).for_each(|((sin, cos), x)| {
-                // Signs are those of the angle's half turns, and drop out of products of two rows.
-                (*sin, *cos) = sin_cos_half_turns(x * frequency);
-            });
+            let written = sines.iter_mut().zip(cosines).zip(x.column(*column));
+            // Outside of it every fused product would be a call.
+            vectorise(
+                #[inline(always)]
+                || {
+                    for ((sin, cos), x) in written {
+                        // Signs are those of the angle's half turns, and drop out of products of two rows.
+                        (*sin, *cos) = sin_cos_half_turns(x * frequency);
+                    }
+                },
+            );
         }
     }
 

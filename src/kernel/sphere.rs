@@ -13,7 +13,7 @@ use super::adjoint::InputAdjoint;
 use super::geography::{EARTH_RADIUS, Geography};
 use super::metric::{Metric, Slopes};
 use super::{Points, STRIP, Strip};
-use crate::linalg::elementwise::{dot, sin_cos_half_turns, sum};
+use crate::linalg::elementwise::{dot, sin_cos_half_turns, sum, vectorise};
 
 /// r = R|u − v|/(ℓ · unit): one lengthscale ℓ for two columns, longitude and latitude.
 #[derive(Debug, Clone)]
@@ -67,6 +67,7 @@ fn difference(u: [f64; 3], v: [f64; 3]) -> [f64; 3] {
 }
 
 impl Place {
+    #[inline(always)]
     fn numbers(&self) -> [f64; NUMBERS] {
         let ([x, y, z], [sin_lon, sin_lat], [cos_lon, cos_lat]) = (self.vector, self.sin, self.cos);
         [x, y, z, sin_lon, sin_lat, cos_lon, cos_lat]
@@ -94,12 +95,18 @@ impl Metric for Sphere {
 
     fn features(&self, x: Points<'_>, out: &mut [f64]) {
         let n = x.rows();
-        let pairs = x.column(self.columns[0]).iter().zip(x.column(self.columns[1]));
-        for (i, (longitude, latitude)) in pairs.enumerate() {
-            for (k, number) in self.place(*longitude, *latitude).numbers().into_iter().enumerate() {
-                out[k * n + i] = number;
-            }
-        }
+        let (longitudes, latitudes) = (x.column(self.columns[0]), x.column(self.columns[1]));
+        // Outside of it every fused product would be a call.
+        vectorise(
+            #[inline(always)]
+            || {
+                for (i, (longitude, latitude)) in longitudes.iter().zip(latitudes).enumerate() {
+                    for (k, number) in self.place(*longitude, *latitude).numbers().into_iter().enumerate() {
+                        out[k * n + i] = number;
+                    }
+                }
+            },
+        );
     }
 
     fn columns(&self) -> &[usize] {

@@ -7,7 +7,7 @@
 
 use super::Exact;
 use crate::kernel::{KernelWorkspace, Points, STRIP};
-use crate::linalg::{FactorScratch, elementwise::dot, factor_with_jitter};
+use crate::linalg::{FactorScratch, elementwise::inner_product, factor_with_jitter};
 use crate::{Error, Result};
 use faer::linalg::matmul::matmul;
 use faer::linalg::triangular_inverse::invert_lower_triangular;
@@ -159,7 +159,7 @@ impl<'m> Conditioned<'m> {
         let alpha = self.alpha.col_as_slice(0);
         for (j, m) in mean.iter_mut().enumerate() {
             let column = cross.rb().col(j).try_as_col_major().map_or(&[][..], |c| c.as_slice());
-            *m = dot(column, alpha);
+            *m = inner_product(column, alpha);
         }
         self.model.mean().add(mean_theta, x, mean);
     }
@@ -188,6 +188,6 @@ fn explain(
 fn subtract_squares(columns: MatRef<'_, f64>, from: &mut [f64]) {
     for (v, column) in from.iter_mut().zip(columns.col_iter()) {
         let column = column.try_as_col_major().map_or(&[][..], |c| c.as_slice());
-        *v -= dot(column, column);
+        *v -= inner_product(column, column);
     }
 }

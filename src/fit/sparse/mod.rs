@@ -244,3 +244,38 @@ fn class_shares(observations: &[Observation], names: Option<&Vec<String>>) -> Ve
     }
     shares
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::kernel::{InputColumns, KernelExpression};
+    use crate::mean::Mean;
+    use crate::model::Process;
+
+    #[test]
+    fn a_rough_parabola_is_told_and_its_verdict_is_not() {
+        let x = Mat::from_fn(200, 1, |i, _| (i as f64 * 0.618).rem_euclid(4.0) - 2.0);
+        let y = |i: usize| (2.0 * x[(i, 0)]).sin() + 0.3 * ((i * 7919 % 1000) as f64 / 1000.0 - 0.5);
+        let observations = (0..200).map(|i| Observation::new(y(i))).collect();
+        let kernel = "rbf".parse::<KernelExpression>().unwrap();
+        let kernel = kernel.resolve(&InputColumns::unscaled(["a"])).unwrap();
+        let process = Process { kernel, mean: Mean::Zero };
+        let inducing = Mat::from_fn(9, 1, |i, _| 0.5 * i as f64 - 2.0);
+        let mut model =
+            SparseModel::new(inducing.as_ref(), Family::Gaussian.build(2).unwrap(), vec![process]).unwrap();
+        let mut rows = MemoryRows::new(x.as_ref(), observations).unwrap();
+        let settings = MinibatchSettings { particles: 4, ..MinibatchSettings::default() };
+        let mut with = |misfit| {
+            let mut fit = minibatch::fit(&mut model, &mut rows, None, &settings, None, &mut ()).unwrap();
+            fit.explored.as_mut().unwrap().misfit = misfit;
+            let (found, _) = mixture(&model, fit, &settings).unwrap();
+            let told = found.notices.iter().any(|notice| notice.contains("parabola"));
+            (told, found.diagnostics.is_some())
+        };
+        assert_eq!(with(None), (false, true));
+        assert_eq!(with(Some(0.5)), (false, true));
+        assert_eq!(with(Some(7.0)), (true, false));
+        assert_eq!(with(Some(f64::NAN)), (true, false));
+    }
+}

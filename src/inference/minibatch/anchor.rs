@@ -32,7 +32,8 @@ impl Run<'_> {
     pub(super) fn look_at_anchor(&mut self, model: &SparseModel, state: &mut State) -> Result<Option<f64>> {
         let mut score = vec![0.0; state.centre.z.len()];
         let looked = if model.likelihood().family() == Family::Gaussian {
-            AllRows::new(model, self.rows, self.settings).look(&mut state.centre, &mut score)
+            let all = AllRows::new(model, self.rows, self.settings);
+            all.evaluate(&state.centre.z.clone(), &mut score, &mut state.centre)
         } else {
             self.settle_and_look(model, state, &mut score)
         };

@@ -119,7 +119,7 @@ impl Run<'_> {
     /// Settles the particles; those that all rows find much worse than the parabola promised go towards the mode, to where the
     /// difference would be small if it grew with the square of the distance. Returns the standard deviation of the differences
     /// before that.
-    fn settle_as_promised(
+    pub(super) fn settle_as_promised(
         &mut self,
         model: &SparseModel,
         parabola: &Quadratic<'_>,

@@ -12,7 +12,7 @@
 //!    the fewer rows it has, and neither its mode nor its ridges are theirs. Where the rows are too many to be held at once
 //!    an evaluation passes them twice, and the climb begins with their curvature for a metric, as Newton's method would.
 
-use super::all_rows::AllRows;
+use super::all_rows::{AllRows, Known};
 use super::quadratic::{Quadratic, difference};
 use super::state::{Stage, State};
 use super::watched::Watched;
@@ -67,8 +67,8 @@ const MOST_NUMBERS: usize = 50_000_000;
 const LAST_CLIMB: usize = 200;
 const FINELY: f64 = 1e-8;
 /// How often the curvature is looked at, iterations of a climb with it, and the gain in nats a parameter below which they end.
-const SHAPES: usize = 4;
-const PASSES: usize = 12;
+const SHAPES: usize = 3;
+const PASSES: usize = 8;
 const SMALL: f64 = 0.1;
 /// Least curvature of the climb's coordinates, in unconstrained ones.
 const FLATTEST: f64 = 0.1;
@@ -184,7 +184,7 @@ impl Run<'_> {
     }
 
     /// To the mode of all rows: by a climb on them where they are not too many, and by Newton's steps where they are.
-    fn refine(&mut self, model: &SparseModel, state: &mut State) -> Result<()> {
+    pub(super) fn refine(&mut self, model: &SparseModel, state: &mut State) -> Result<()> {
         state.earlier = Vec::new();
         match self.all_rows(model)? {
             Some(all) => {
@@ -243,18 +243,12 @@ impl Run<'_> {
                 metric: Some(metric),
                 ..MaximumSettings::default()
             };
+            let (particle, score) = (state.centre.clone(), state.anchor_score.clone());
             let all = AllRows::new(model, self.rows, self.settings);
-            state.centre.z = climb_to(
-                &all,
-                &from,
-                settings,
-                self.observer,
-                (self.settings, &mut self.interrupted),
-                state,
-            )?
-            .point;
-            // What a step leaves of q(v) is that of its last trial.
-            let Some(value) = self.look_at_anchor(model, state)? else { return Ok(()) };
+            let all = all.knowing(Known { particle, value: best, score });
+            climb_to(&all, &from, settings, self.observer, (self.settings, &mut self.interrupted), state)?;
+            let Some(Known { particle, value, score }) = all.best() else { return Ok(()) };
+            (state.centre, state.anchor_score) = (particle, score);
             let gained = value - best;
             (best, state.bound) = (value, Some(value));
             state.curvature.clear();

@@ -48,7 +48,17 @@ fn run(
     checkpoint: Option<&Checkpoint>,
     observer: &mut dyn Observer,
 ) -> (SparseModel, MinibatchFit) {
-    let (x, observations) = table(family, 900);
+    run_on(900, family, settings, checkpoint, observer)
+}
+
+fn run_on(
+    n: usize,
+    family: Family,
+    settings: &MinibatchSettings,
+    checkpoint: Option<&Checkpoint>,
+    observer: &mut dyn Observer,
+) -> (SparseModel, MinibatchFit) {
+    let (x, observations) = table(family, n);
     let inducing = Mat::from_fn(20, 2, |i, d| x[(i * 41, d)]);
     let mut model = model(family, &inducing);
     let mut rows = MemoryRows::new(x.as_ref(), observations).unwrap();
@@ -268,14 +278,18 @@ fn a_run_that_was_stopped_anywhere_goes_on_to_the_same_bits() {
         let of = |p: &Particle| [p.z.clone(), p.q.shift().to_vec(), p.q.mean(0).to_vec()].concat();
         fit.particles.iter().flat_map(of).map(f64::to_bits).collect::<Vec<u64>>()
     };
-    for family in [Family::Gaussian, Family::Bernoulli] {
+    // With so many rows they are passed, and particles stand on a parabola.
+    for (family, n) in [(Family::Gaussian, 900), (Family::Gaussian, 6000), (Family::Bernoulli, 900)] {
         let settings = MinibatchSettings { particles: 4, warm_up: 60, iterations: Some(30), ..settings() };
-        let (_, whole) = run(family, &settings, None, &mut ());
-        for stop in [3, 19, 45, 61, 70, 88] {
-            let path = folder.path().join(format!("{family}-{stop}"));
+        let settings = MinibatchSettings { at_once: 0, ..settings };
+        let (_, whole) = run_on(n, family, &settings, None, &mut ());
+        let passes = whole.explored.as_ref().is_some_and(|explored| explored.misfit.is_some());
+        assert_eq!(passes, n == 6000);
+        for stop in [3, 9, 19, 45, 61, 70, 88] {
+            let path = folder.path().join(format!("{family}-{n}-{stop}"));
             let checkpoint = |resume| Checkpoint::new(&path, 7, "a fit", resume);
-            run(family, &settings, Some(&checkpoint(false)), &mut StopAfter(stop));
-            let (_, resumed) = run(family, &settings, Some(&checkpoint(true)), &mut ());
+            run_on(n, family, &settings, Some(&checkpoint(false)), &mut StopAfter(stop));
+            let (_, resumed) = run_on(n, family, &settings, Some(&checkpoint(true)), &mut ());
             assert!(bits(&resumed) == bits(&whole), "{family} stopped after {stop}");
             assert_eq!(resumed.trace.len(), whole.trace.len());
         }
@@ -326,4 +340,46 @@ fn what_is_found_does_not_depend_on_the_number_of_threads() {
     };
     let one = with(1);
     assert!(with(2) == one && with(3) == one);
+}
+
+#[test]
+fn particles_that_all_rows_find_worse_than_promised_are_drawn_to_the_mode() {
+    let (x, observations) = table(Family::Gaussian, 6000);
+    let model = model(Family::Gaussian, &Mat::from_fn(20, 2, |i, d| x[(i * 41, d)]));
+    let mut rows = MemoryRows::new(x.as_ref(), observations).unwrap();
+    let settings = MinibatchSettings { at_once: 0, ..settings() };
+    let epochs = Epochs::new(6000, settings.batch, settings.seed);
+    let mut state = State::new(&model);
+    let mut run = Run {
+        rows: &mut rows,
+        epochs,
+        settings: &settings,
+        checkpoint: None,
+        observer: &mut (),
+        interrupted: false,
+    };
+    run.refine(&model, &mut state).unwrap();
+    let (mode, d) = (state.centre.z.clone(), state.centre.z.len());
+    let bound = run.look_at_anchor(&model, &mut state).unwrap().unwrap();
+    // A likelihood that is flat, as the parabola has it, and is not: one particle is at the mode and one off it.
+    state.anchor_score.fill(0.0);
+    let flat = run.parabola(&model, &state, bound, &vec![0.0; d * d]).unwrap();
+    let far: Vec<f64> = mode.iter().map(|z| z + 0.3).collect();
+    state.particles = vec![state.centre.clone(), Particle { z: far.clone(), ..state.centre.clone() }];
+    let misfit = run.settle_as_promised(&model, &flat, &mode, bound, &mut state).unwrap();
+    assert!(misfit > 10.0, "{misfit}");
+    assert_eq!(state.particles[0].z, mode);
+    let drawn = &state.particles[1].z;
+    assert!(drawn.iter().zip(&mode).zip(&far).all(|((z, mode), far)| z > mode && z < far));
+    // Where it is now its own Gaussian is the best one, and it is no longer thousands of nats below.
+    let y: Vec<f64> = table(Family::Gaussian, 6000).1.iter().map(|at| at.y).collect();
+    let collapsed = Collapsed::new(&model, x.as_ref(), &y, CollapsedForm::Vfe).unwrap();
+    let target = Target::new(&collapsed, Criterion::LogDensity).unwrap();
+    let here = target.evaluate(drawn, &mut vec![0.0; d], &mut target.workspace()).unwrap();
+    assert!(here > bound - 10.0, "{here} below {bound}");
+    let mut theta = vec![0.0; model.layout().parameters().len()];
+    model.layout().constrain(drawn, &mut theta);
+    let exactly = collapsed.posterior(&theta, Par::Seq).unwrap();
+    let error = |i: usize| (state.particles[1].q.mean(0)[i] - exactly.mean(0)[i]).abs();
+    assert!((0..20).all(|i| error(i) < 1e-6));
 }
