@@ -1,26 +1,18 @@
 //! Predictions of a GP at one θ: stabilise, factor, solve, moments. The one place where they are derived.
 //!
 //! f* | y ~ N(m* + K*ᵀα, K** − VᵀV) with V = L⁻¹K* (Rasmussen & Williams, algorithm 2.1).
-//!
-//! Variances of many rows need V's columns one block of rows at a time only: L⁻¹ is made once, and its products with K* run at
-//! the rate of a matrix product, which solving against L does not.
 
 use super::Exact;
 use crate::kernel::{KernelWorkspace, Points, STRIP};
 use crate::linalg::{FactorScratch, elementwise::inner_product, factor_with_jitter};
 use crate::{Error, Result};
 use faer::linalg::matmul::matmul;
-use faer::linalg::triangular_inverse::invert_lower_triangular;
 use faer::linalg::triangular_solve::{solve_lower_triangular_in_place, solve_upper_triangular_in_place};
 use faer::prelude::{Reborrow, ReborrowMut};
 use faer::{Accum, Mat, MatMut, MatRef, Par};
 
 /// Rows predicted at a time: bounds the memory at N × this.
 const CHUNK: usize = 2 * STRIP;
-/// Rows of L⁻¹ that are multiplied at a time.
-const BLOCK: usize = 128;
-/// Rows to predict, as a multiple of N, from which L⁻¹ is worth making.
-const MANY: usize = 1;
 
 /// An exact GP at one θ, factored and ready to predict. Memory: one N×N matrix.
 #[derive(Debug)]
@@ -99,31 +91,18 @@ impl<'m> Conditioned<'m> {
             GaussianPrediction { mean: vec![0.0; rows], variance: vec![0.0; rows], covariance: None };
         let kernel = self.model.kernel();
         let mut workspace = KernelWorkspace::new(kernel, self.factor.nrows(), x.dim());
-        let n = self.factor.nrows();
-        let mut cross = Mat::zeros(n, rows.min(CHUNK));
-        let mut inverse = (rows >= MANY * n).then(|| {
-            let mut inverse = Mat::zeros(n, n);
-            invert_lower_triangular(inverse.as_mut(), self.factor.as_ref(), self.par);
-            (inverse, Mat::zeros(BLOCK.min(n), rows.min(CHUNK)))
-        });
+        let mut cross = Mat::zeros(self.factor.nrows(), rows.min(CHUNK));
         for start in (0..rows).step_by(CHUNK) {
             let count = CHUNK.min(rows - start);
             let chunk = x.slice(start, count);
             let mean = &mut prediction.mean[start..start + count];
             let variance = &mut prediction.variance[start..start + count];
-            let mut cross = cross.as_mut().subcols_mut(0, count);
-            self.means(chunk, cross.rb_mut(), &mut workspace, mean);
+            self.moments(chunk, cross.as_mut().subcols_mut(0, count), &mut workspace, mean);
             kernel.diagonal(self.model.split(&self.theta).0, chunk, variance);
-            match &mut inverse {
-                Some((inverse, block)) => {
-                    explain(inverse, cross.rb(), block.as_mut().subcols_mut(0, count), variance, self.par);
-                }
-                None => {
-                    solve_lower_triangular_in_place(self.factor.as_ref(), cross.rb_mut(), self.par);
-                    subtract_squares(cross.rb(), variance);
-                }
+            for (j, v) in variance.iter_mut().enumerate() {
+                let column = cross.col_as_slice(j);
+                *v = (*v - inner_product(column, column)).max(0.0);
             }
-            variance.iter_mut().for_each(|v| *v = v.max(0.0));
         }
         prediction
     }
@@ -134,8 +113,7 @@ impl<'m> Conditioned<'m> {
         let mut workspace = KernelWorkspace::new(kernel, self.factor.nrows(), x.dim());
         let mut mean = vec![0.0; rows];
         let mut cross = Mat::zeros(self.factor.nrows(), rows);
-        self.means(x, cross.as_mut(), &mut workspace, &mut mean);
-        solve_lower_triangular_in_place(self.factor.as_ref(), cross.as_mut(), self.par);
+        self.moments(x, cross.as_mut(), &mut workspace, &mut mean);
         let mut covariance = kernel.gram_full(self.model.split(&self.theta).0, x);
         matmul(covariance.as_mut(), Accum::Add, cross.transpose(), cross.as_ref(), -1.0, self.par);
         for i in 0..rows {
@@ -145,8 +123,8 @@ impl<'m> Conditioned<'m> {
         GaussianPrediction { mean, variance, covariance: Some(covariance) }
     }
 
-    /// Means into `mean`, K* into `cross`.
-    fn means(
+    /// Means into `mean`, V = L⁻¹K* into `cross`.
+    fn moments(
         &self,
         x: Points<'_>,
         mut cross: MatMut<'_, f64>,
@@ -162,32 +140,6 @@ impl<'m> Conditioned<'m> {
             *m = inner_product(column, alpha);
         }
         self.model.mean().add(mean_theta, x, mean);
-    }
-}
-
-/// Takes the squared columns of L⁻¹K* from `variance`, a block of rows at a time; `block` has room for one.
-fn explain(
-    inverse: &Mat<f64>,
-    cross: MatRef<'_, f64>,
-    mut block: MatMut<'_, f64>,
-    variance: &mut [f64],
-    par: Par,
-) {
-    let n = inverse.nrows();
-    for start in (0..n).step_by(BLOCK) {
-        let count = BLOCK.min(n - start);
-        let mut part = block.rb_mut().subrows_mut(0, count);
-        // Right of the diagonal there is nothing.
-        let end = start + count;
-        let rows = inverse.as_ref().submatrix(start, 0, count, end);
-        matmul(part.rb_mut(), Accum::Replace, rows, cross.subrows(0, end), 1.0, par);
-        subtract_squares(part.rb(), variance);
-    }
-}
-
-fn subtract_squares(columns: MatRef<'_, f64>, from: &mut [f64]) {
-    for (v, column) in from.iter_mut().zip(columns.col_iter()) {
-        let column = column.try_as_col_major().map_or(&[][..], |c| c.as_slice());
-        *v -= inner_product(column, column);
+        solve_lower_triangular_in_place(self.factor.as_ref(), cross, self.par);
     }
 }

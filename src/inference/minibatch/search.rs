@@ -67,8 +67,8 @@ const MOST_NUMBERS: usize = 50_000_000;
 const LAST_CLIMB: usize = 200;
 const FINELY: f64 = 1e-8;
 /// How often the curvature is looked at, iterations of a climb with it, and the gain in nats a parameter below which they end.
-const SHAPES: usize = 3;
-const PASSES: usize = 8;
+const SHAPES: usize = 2;
+const PASSES: usize = 6;
 const SMALL: f64 = 0.1;
 /// Least curvature of the climb's coordinates, in unconstrained ones.
 const FLATTEST: f64 = 0.1;
