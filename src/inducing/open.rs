@@ -4,8 +4,8 @@
 use crate::Result;
 use crate::kernel::{Kernel, KernelWorkspace, Points};
 use crate::linalg::elementwise::inner_product;
+use crate::linalg::triangular::solve_lower;
 use crate::linalg::{FactorScratch, factor_with_jitter, in_parallel};
-use faer::linalg::triangular_solve::solve_lower_triangular_in_place;
 use faer::prelude::ReborrowMut;
 use faer::{Mat, MatMut, Par};
 
@@ -28,7 +28,7 @@ pub(super) fn mean_variance(kernel: &Kernel, theta: &[f64], x: Points<'_>, z: &M
     factor_with_jitter("K(Z,Z)", factor.as_mut(), fill, &mut FactorScratch::new(m), in_parallel())?;
     let mut cross = Mat::zeros(m, n);
     kernel.cross(theta, Points::of(z), x, cross.as_mut(), &mut workspace, in_parallel());
-    solve_lower_triangular_in_place(factor.as_ref(), cross.as_mut(), in_parallel());
+    solve_lower(factor.as_ref(), cross.as_mut(), in_parallel());
     let explained = (0..n).map(|i| inner_product(cross.col_as_slice(i), cross.col_as_slice(i))).sum::<f64>();
     Ok(-explained / n as f64)
 }

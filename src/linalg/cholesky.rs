@@ -1,12 +1,12 @@
 //! Cholesky factorisation with a jitter ladder, and the inverse from the factor.
 
+use super::products::{BlockStructure, multiply_triangular};
+use super::triangular::{factor_lower, invert_lower};
 use crate::{Error, Result};
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::cholesky::llt::factor::{
     LltParams, LltRegularization, cholesky_in_place, cholesky_in_place_scratch,
 };
-use faer::linalg::matmul::triangular::{self, BlockStructure};
-use faer::linalg::triangular_inverse::invert_lower_triangular;
 use faer::prelude::{Reborrow, ReborrowMut};
 use faer::{Accum, Auto, MatMut, MatRef, Par, Spec};
 
@@ -72,7 +72,9 @@ pub fn factor_with_jitter(
         let stack = MemStack::new(&mut scratch.0);
         let none =
             LltRegularization { dynamic_regularization_delta: 0.0, dynamic_regularization_epsilon: 0.0 };
-        if cholesky_in_place(target.rb_mut(), none, par, stack, parameters()).is_ok() {
+        let mut small =
+            |block: MatMut<'_, f64>| cholesky_in_place(block, none, par, stack, parameters()).map(|_| ());
+        if factor_lower(target.rb_mut(), &mut small, par).is_ok() {
             // A pivot can be positive and useless: NaN passes no comparison, so it is looked for here.
             if (0..size).all(|i| target[(i, i)].is_finite() && target[(i, i)] > 0.0) {
                 return Ok(Factor { jitter });
@@ -87,16 +89,13 @@ pub fn factor_with_jitter(
 /// Two thirds of N³ multiplications and additions; three times faster than solving against the identity
 /// because it never touches the upper half. The upper triangles of both matrices are left as they are.
 pub fn inverse_from_factor(mut factor: MatMut<'_, f64>, mut work: MatMut<'_, f64>, par: Par) {
-    invert_lower_triangular(work.rb_mut(), factor.rb(), par);
+    invert_lower(work.rb_mut(), factor.rb(), par);
     let inverse: MatRef<'_, f64> = work.rb();
-    triangular::matmul(
-        factor.rb_mut(),
-        BlockStructure::TriangularLower,
+    multiply_triangular(
+        (factor.rb_mut(), BlockStructure::TriangularLower),
         Accum::Replace,
-        inverse.transpose(),
-        BlockStructure::TriangularUpper,
-        inverse,
-        BlockStructure::TriangularLower,
+        (inverse.transpose(), BlockStructure::TriangularUpper),
+        (inverse, BlockStructure::TriangularLower),
         1.0,
         par,
     );

@@ -3,6 +3,8 @@
 
 mod cholesky;
 pub(crate) mod elementwise;
+pub(crate) mod products;
+pub(crate) mod triangular;
 
 use faer::Par;
 

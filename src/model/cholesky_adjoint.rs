@@ -10,8 +10,8 @@
 //! multiplications and additions together, as much as the Cholesky factorisation itself takes.
 
 use crate::linalg::elementwise::inner_product;
-use faer::linalg::matmul::triangular::{self, BlockStructure};
-use faer::linalg::triangular_inverse::invert_lower_triangular;
+use crate::linalg::products::{BlockStructure, multiply_triangular};
+use crate::linalg::triangular::invert_lower;
 use faer::prelude::{Reborrow, ReborrowMut};
 use faer::{Accum, MatMut, MatRef, Par};
 
@@ -37,26 +37,20 @@ pub(super) fn of_symmetric(
             symmetric[(i, j)] = symmetric[(j, i)];
         }
     }
-    invert_lower_triangular(inverse.rb_mut(), factor, par);
-    triangular::matmul(
-        product.rb_mut(),
-        BlockStructure::Rectangular,
+    invert_lower(inverse.rb_mut(), factor, par);
+    multiply_triangular(
+        (product.rb_mut(), BlockStructure::Rectangular),
         Accum::Replace,
-        symmetric.rb(),
-        BlockStructure::Rectangular,
-        inverse.rb(),
-        BlockStructure::TriangularLower,
+        (symmetric.rb(), BlockStructure::Rectangular),
+        (inverse.rb(), BlockStructure::TriangularLower),
         1.0,
         par,
     );
-    triangular::matmul(
-        out,
-        BlockStructure::TriangularLower,
+    multiply_triangular(
+        (out, BlockStructure::TriangularLower),
         Accum::Replace,
-        inverse.rb().transpose(),
-        BlockStructure::TriangularUpper,
-        product.rb(),
-        BlockStructure::Rectangular,
+        (inverse.rb().transpose(), BlockStructure::TriangularUpper),
+        (product.rb(), BlockStructure::Rectangular),
         0.5,
         par,
     );
@@ -73,7 +67,7 @@ pub(super) fn of_rank_one(
     par: Par,
 ) {
     let n = factor.nrows();
-    invert_lower_triangular(inverse.rb_mut(), factor, par);
+    invert_lower(inverse.rb_mut(), factor, par);
     // T = S L⁻¹: only its lower triangle is needed, since L⁻ᵀ is upper triangular and K̄ symmetric.
     for j in 0..n {
         let x = column(inverse.rb_mut(), j, n);
@@ -90,14 +84,11 @@ pub(super) fn of_rank_one(
             }
         }
     }
-    triangular::matmul(
-        out.rb_mut(),
-        BlockStructure::TriangularLower,
+    multiply_triangular(
+        (out.rb_mut(), BlockStructure::TriangularLower),
         Accum::Replace,
-        inverse.rb().transpose(),
-        BlockStructure::TriangularUpper,
-        product.rb(),
-        BlockStructure::TriangularLower,
+        (inverse.rb().transpose(), BlockStructure::TriangularUpper),
+        (product.rb(), BlockStructure::TriangularLower),
         0.5,
         par,
     );

@@ -4,10 +4,10 @@
 
 use super::Exact;
 use crate::kernel::{KernelWorkspace, Points, STRIP};
+use crate::linalg::triangular::{solve_lower, solve_upper};
 use crate::linalg::{FactorScratch, elementwise::inner_product, factor_with_jitter};
 use crate::{Error, Result};
 use faer::linalg::matmul::matmul;
-use faer::linalg::triangular_solve::{solve_lower_triangular_in_place, solve_upper_triangular_in_place};
 use faer::prelude::{Reborrow, ReborrowMut};
 use faer::{Accum, Mat, MatMut, MatRef, Par};
 
@@ -57,8 +57,8 @@ impl<'m> Conditioned<'m> {
         let mut residual = vec![0.0; n];
         model.residual(mean_theta, &mut residual);
         alpha.col_mut(0).iter_mut().zip(&residual).for_each(|(a, r)| *a = *r);
-        solve_lower_triangular_in_place(factor.as_ref(), alpha.as_mut(), par);
-        solve_upper_triangular_in_place(factor.transpose(), alpha.as_mut(), par);
+        solve_lower(factor.as_ref(), alpha.as_mut(), par);
+        solve_upper(factor.transpose(), alpha.as_mut(), par);
         Ok(Self { model, theta: theta.to_vec(), factor, alpha, par })
     }
 
@@ -140,6 +140,6 @@ impl<'m> Conditioned<'m> {
             *m = inner_product(column, alpha);
         }
         self.model.mean().add(mean_theta, x, mean);
-        solve_lower_triangular_in_place(self.factor.as_ref(), cross, self.par);
+        solve_lower(self.factor.as_ref(), cross, self.par);
     }
 }

@@ -9,11 +9,11 @@
 
 use super::{Conditioned, Model};
 use crate::kernel::{Kernel, KernelWorkspace, ParameterRole, Points};
+use crate::linalg::triangular::{solve_lower, solve_upper};
 use crate::linalg::{FactorScratch, elementwise, factor_with_jitter, inverse_from_factor};
 use crate::mean::Mean;
 use crate::parameter::{Layout, Parameter, Prior};
 use crate::{Error, Result};
-use faer::linalg::triangular_solve::{solve_lower_triangular_in_place, solve_upper_triangular_in_place};
 use faer::prelude::ReborrowMut;
 use faer::{Mat, MatMut, MatRef, Par};
 use std::f64::consts::PI;
@@ -220,8 +220,8 @@ impl Model for Exact {
         // α = L⁻ᵀ L⁻¹ (y − m)
         self.residual(mean_theta, residual);
         alpha.col_mut(0).iter_mut().zip(&*residual).for_each(|(a, r)| *a = *r);
-        solve_lower_triangular_in_place(covariance.as_ref(), alpha.as_mut(), par);
-        solve_upper_triangular_in_place(covariance.transpose(), alpha.as_mut(), par);
+        solve_lower(covariance.as_ref(), alpha.as_mut(), par);
+        solve_upper(covariance.transpose(), alpha.as_mut(), par);
         let alpha = alpha.col_as_slice(0);
 
         let half_log_determinant: f64 = (0..n).map(|i| covariance[(i, i)].ln()).sum();

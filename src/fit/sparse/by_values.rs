@@ -116,7 +116,7 @@ fn around(model: &SparseModel, mode: &Particle, options: &FitOptions) -> Cloud {
             let mut v: Vec<f64> = (0..m).map(|_| normal()).collect();
             let column = faer::MatMut::from_column_major_slice_mut(&mut v, m, 1);
             let factor = mode.q.factor(c).transpose();
-            faer::linalg::triangular_solve::solve_upper_triangular_in_place(factor, column, Par::Seq);
+            crate::linalg::triangular::solve_upper(factor, column, Par::Seq);
             let to = &mut draw[d + c * m..d + (c + 1) * m];
             to.iter_mut().zip(v.iter().zip(mode.q.mean(c))).for_each(|(to, (v, mean))| *to = mean + v);
         }

@@ -8,8 +8,8 @@ use super::gaussian::Gaussian;
 use super::sites::State;
 use crate::kernel::{KernelWorkspace, Points, STRIP};
 use crate::linalg::elementwise::inner_product;
+use crate::linalg::triangular::solve_lower;
 use crate::{Error, Result};
-use faer::linalg::triangular_solve::solve_lower_triangular_in_place;
 use faer::prelude::ReborrowMut;
 use faer::{Mat, MatRef, Par};
 
@@ -140,13 +140,13 @@ impl<'m> LatentConditioned<'m> {
                     }
                 }
                 let block = solved.as_mut().subcols_mut(0, count);
-                solve_lower_triangular_in_place(factor.as_ref(), block, Par::Seq);
+                solve_lower(factor.as_ref(), block, Par::Seq);
             }
             Known::Whitened { nu, factors } => {
                 let factor = &factors[self.model.place(c)];
                 let mut block = solved.as_mut().subcols_mut(0, count);
                 block.copy_from(cross.as_ref().subcols(0, count));
-                solve_lower_triangular_in_place(factor.as_ref(), block.rb_mut(), Par::Seq);
+                solve_lower(factor.as_ref(), block.rb_mut(), Par::Seq);
                 for (j, out) in out.iter_mut().enumerate().take(count) {
                     *out = inner_product(solved.col_as_slice(j), &nu[c * n..(c + 1) * n]);
                 }

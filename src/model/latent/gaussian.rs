@@ -10,10 +10,9 @@
 use super::{LatentModel, blocks};
 use crate::kernel::KernelWorkspace;
 use crate::linalg::elementwise::{add_scaled, inner_product};
+use crate::linalg::triangular::{invert_lower, solve_lower, solve_upper};
 use crate::linalg::{FactorScratch, factor_with_jitter};
 use crate::{Error, Result};
-use faer::linalg::triangular_inverse::invert_lower_triangular;
-use faer::linalg::triangular_solve::{solve_lower_triangular_in_place, solve_upper_triangular_in_place};
 use faer::prelude::ReborrowMut;
 use faer::{Mat, MatMut, MatRef, Par};
 
@@ -120,9 +119,9 @@ impl Gaussian {
         let mut half = std::mem::take(&mut self.first);
         self.roots_transposed(v, &mut half);
         let column = MatMut::from_column_major_slice_mut(&mut half, v.len(), 1);
-        solve_lower_triangular_in_place(self.factor.as_ref(), column, self.par);
+        solve_lower(self.factor.as_ref(), column, self.par);
         let column = MatMut::from_column_major_slice_mut(&mut half, v.len(), 1);
-        solve_upper_triangular_in_place(self.factor.transpose(), column, self.par);
+        solve_upper(self.factor.transpose(), column, self.par);
         self.roots_times(&half, out);
         self.first = half;
     }
@@ -158,9 +157,9 @@ impl Gaussian {
         }
         let size = a.len();
         let column = MatMut::from_column_major_slice_mut(a, size, 1);
-        solve_lower_triangular_in_place(self.factor.as_ref(), column, self.par);
+        solve_lower(self.factor.as_ref(), column, self.par);
         let column = MatMut::from_column_major_slice_mut(a, size, 1);
-        solve_upper_triangular_in_place(self.factor.transpose(), column, self.par);
+        solve_upper(self.factor.transpose(), column, self.par);
         for (i, a) in a.iter_mut().enumerate() {
             *a = vague[i] + self.roots[i] * *a;
         }
@@ -200,7 +199,7 @@ impl Gaussian {
         const VAGUE: f64 = 1e-6;
         let n = self.rows;
         let mut explained = std::mem::take(&mut self.first);
-        invert_lower_triangular(self.work.as_mut(), self.factor.as_ref(), self.par);
+        invert_lower(self.work.as_mut(), self.factor.as_ref(), self.par);
         for i in 0..n {
             let column = &self.work.col_as_slice(i)[i..];
             let of_inverse = inner_product(column, column);
@@ -235,7 +234,7 @@ impl Gaussian {
                 }
             }
         }
-        solve_lower_triangular_in_place(self.factor.as_ref(), self.work.as_mut(), self.par);
+        solve_lower(self.factor.as_ref(), self.work.as_mut(), self.par);
         for i in 0..n {
             for c in 0..l {
                 for d in 0..=c {

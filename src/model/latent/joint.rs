@@ -9,12 +9,12 @@ use crate::Result;
 use crate::kernel::KernelWorkspace;
 use crate::likelihood::Derivatives;
 use crate::linalg::elementwise::{add_scaled, inner_product};
+use crate::linalg::triangular::solve_lower;
 use crate::linalg::{FactorScratch, factor_with_jitter};
 use crate::model::Model;
 use crate::model::cholesky_adjoint::{self, RankOne};
 use crate::parameter::{Layout, Parameter};
 use faer::linalg::matmul::matmul;
-use faer::linalg::triangular_solve::solve_lower_triangular_in_place;
 use faer::prelude::ReborrowMut;
 use faer::{Accum, Mat, MatMut, Par};
 use std::ops::Range;
@@ -93,7 +93,7 @@ impl<'m> Joint<'m> {
         let mut nu = state.mean.clone();
         for (c, nu) in nu.chunks_mut(n).enumerate() {
             let column = MatMut::from_column_major_slice_mut(nu, n, 1);
-            solve_lower_triangular_in_place(factors[model.place(c)].as_ref(), column, Par::Seq);
+            solve_lower(factors[model.place(c)].as_ref(), column, Par::Seq);
         }
         // T L, block by block, then Lᵀ of it.
         let mut precision = Mat::identity(n * l, n * l);

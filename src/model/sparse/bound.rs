@@ -17,9 +17,9 @@ use crate::Result;
 use crate::kernel::Points;
 use crate::likelihood::{Family, Observation};
 use crate::linalg::elementwise::{add_scaled, inner_product};
+use crate::linalg::products::{BlockStructure, multiply_triangular};
+use crate::linalg::triangular::{solve_lower, solve_upper};
 use crate::rows::Batch;
-use faer::linalg::matmul::triangular::{self, BlockStructure};
-use faer::linalg::triangular_solve::{solve_lower_triangular_in_place, solve_upper_triangular_in_place};
 use faer::prelude::{Reborrow, ReborrowMut};
 use faer::{Accum, Mat, MatMut, MatRef, Par};
 
@@ -249,7 +249,7 @@ impl SparseModel {
             let projection = &mut workspace.projections[self.structure.place(c)];
             projection.factorise(self, theta, par)?;
             let column = MatMut::from_column_major_slice_mut(mean, m, 1);
-            solve_lower_triangular_in_place(projection.factor.as_ref(), column, par);
+            solve_lower(projection.factor.as_ref(), column, par);
         }
         q.set_mean(&mean);
         Ok(())
@@ -331,7 +331,7 @@ impl SparseModel {
             }
         }
         projection.adjoint_from_symmetric(par);
-        solve_upper_triangular_in_place(projection.factor.transpose(), of_rows.as_mut(), par);
+        solve_upper(projection.factor.transpose(), of_rows.as_mut(), par);
         let of_rows = of_rows.as_ref();
         projection.pull_back(self, theta, x, of_rows.into(), &by_diagonal[..b], gradient, by_inducing, par);
     }
@@ -361,7 +361,7 @@ fn moments(
     let b = a.ncols();
     if need != Need::Nothing {
         spread.copy_from(a);
-        solve_lower_triangular_in_place(q.factor(c).as_ref(), spread.rb_mut(), par);
+        solve_lower(q.factor(c).as_ref(), spread.rb_mut(), par);
     }
     for (i, prior) in diagonal.iter().enumerate().take(b) {
         let (a, t) = (column(a, i), column(spread.rb(), i));
@@ -370,7 +370,7 @@ fn moments(
         terms.variance[c * b + i] = (prior - inner_product(a, a)).max(0.0) + own;
     }
     if need == Need::Products {
-        solve_upper_triangular_in_place(q.factor(c).transpose(), spread, par);
+        solve_upper(q.factor(c).transpose(), spread, par);
     }
 }
 
@@ -387,14 +387,11 @@ pub(super) fn symmetric_product(
     y: MatRef<'_, f64>,
     par: Par,
 ) {
-    triangular::matmul(
-        out,
-        BlockStructure::TriangularLower,
+    multiply_triangular(
+        (out, BlockStructure::TriangularLower),
         Accum::Replace,
-        x,
-        BlockStructure::Rectangular,
-        y.transpose(),
-        BlockStructure::Rectangular,
+        (x, BlockStructure::Rectangular),
+        (y.transpose(), BlockStructure::Rectangular),
         scale,
         par,
     );

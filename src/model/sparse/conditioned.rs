@@ -6,9 +6,9 @@ use super::SparseModel;
 use super::projection::Projection;
 use crate::kernel::{Points, STRIP};
 use crate::linalg::elementwise::inner_product;
+use crate::linalg::triangular::solve_lower;
 use crate::model::LatentPrediction;
 use crate::{Error, Result};
-use faer::linalg::triangular_solve::solve_lower_triangular_in_place;
 use faer::prelude::ReborrowMut;
 use faer::{Mat, MatRef, Par};
 
@@ -105,7 +105,7 @@ impl SparseConditioned<'_> {
                     if let Some(factor) = self.factor.get(c) {
                         let mut block = solved.as_mut().subcols_mut(0, count);
                         block.copy_from(a.as_ref().subcols(0, count));
-                        solve_lower_triangular_in_place(factor.as_ref(), block.rb_mut(), par);
+                        solve_lower(factor.as_ref(), block.rb_mut(), par);
                     }
                     for j in 0..count {
                         let (column, spread) = (a.col_as_slice(j), solved.col_as_slice(j));

@@ -6,9 +6,9 @@
 //! slopes g_i and curvatures −w_i of the expected log likelihood in the function's value. With Gaussian noise and all rows
 //! ρ = 1 is the optimum.
 
+use crate::linalg::triangular::{solve_lower, solve_upper};
 use crate::linalg::{FactorScratch, factor_with_jitter, inverse_from_factor};
 use crate::{Error, Result};
-use faer::linalg::triangular_solve::{solve_lower_triangular_in_place, solve_upper_triangular_in_place};
 use faer::{Mat, MatMut, Par};
 
 /// q(v) of L latent functions with M inducing values each.
@@ -194,8 +194,8 @@ impl InducingGaussian {
         self.mean.copy_from_slice(&self.shift);
         for (factor, mean) in self.factor.iter().zip(self.mean.chunks_mut(self.size.max(1))) {
             let mut column = MatMut::from_column_major_slice_mut(mean, self.size, 1);
-            solve_lower_triangular_in_place(factor.as_ref(), column.as_mut(), Par::Seq);
-            solve_upper_triangular_in_place(factor.transpose(), column, Par::Seq);
+            solve_lower(factor.as_ref(), column.as_mut(), Par::Seq);
+            solve_upper(factor.transpose(), column, Par::Seq);
         }
         Ok(())
     }
@@ -206,7 +206,7 @@ impl InducingGaussian {
         let mut inverse = Mat::zeros(m, m);
         let of = |c: usize, inverse: &mut Mat<f64>| {
             let factor = &self.factor[c];
-            faer::linalg::triangular_inverse::invert_lower_triangular(inverse.as_mut(), factor.as_ref(), par);
+            crate::linalg::triangular::invert_lower(inverse.as_mut(), factor.as_ref(), par);
             // tr Λ⁻¹ is the squared norm of R⁻¹.
             let trace: f64 =
                 (0..m).map(|j| inverse.col_as_slice(j)[j..].iter().map(|v| v * v).sum::<f64>()).sum();

@@ -15,9 +15,9 @@ use crate::Result;
 use crate::kernel::Points;
 use crate::linalg::elementwise::{add_scaled, inner_product};
 use crate::linalg::inverse_from_factor;
+use crate::linalg::products::multiply;
+use crate::linalg::triangular::solve_upper;
 use crate::rows::Batch;
-use faer::linalg::matmul::matmul;
-use faer::linalg::triangular_solve::solve_upper_triangular_in_place;
 use faer::{Accum, Mat, MatMut, Par};
 
 /// What is the same for all rows.
@@ -128,10 +128,10 @@ impl<'a> HeldScore<'a> {
             }
             of_rows[(j, j)] += 1.0 / sigma2;
         }
-        solve_upper_triangular_in_place(factor.transpose(), of_rows.as_mut(), par);
+        solve_upper(factor.transpose(), of_rows.as_mut(), par);
         let mut pulled = q.mean(0).to_vec();
         let column = MatMut::from_column_major_slice_mut(&mut pulled, m, 1);
-        solve_upper_triangular_in_place(factor.transpose(), column, par);
+        solve_upper(factor.transpose(), column, par);
         Ok(Self { model, theta: theta.to_vec(), q, is_optimal, covariance, of_rows, pulled })
     }
 
@@ -192,7 +192,7 @@ impl<'a> HeldScore<'a> {
                 add_scaled(&mut gram.col_as_slice_mut(j)[j..], 1.0, &own.col_as_slice(j)[j..]);
             }
         }
-        matmul(c.as_mut(), Accum::Replace, self.of_rows.as_ref(), a.as_ref(), weight, par);
+        multiply(c.as_mut(), Accum::Replace, self.of_rows.as_ref(), a.as_ref(), weight, par);
         by_diagonal.fill(-0.5 * weight / sigma2);
         gradient.fill(0.0);
         let cross = OfCross { full: c.as_ref(), rank_one: Some((&self.pulled, slope)) };
@@ -223,7 +223,7 @@ impl<'a> HeldScore<'a> {
                     adjoint[(i, j)] = gram[(i.max(j), i.min(j))];
                 }
             }
-            matmul(product.as_mut(), Accum::Replace, s.as_ref(), adjoint.as_ref(), 1.0, par);
+            multiply(product.as_mut(), Accum::Replace, s.as_ref(), adjoint.as_ref(), 1.0, par);
             for j in 0..m {
                 trace += adjoint[(j, j)];
                 spread += product[(j, j)];

@@ -6,10 +6,10 @@ use super::{InducingGaussian, SparseModel};
 use crate::Result;
 use crate::kernel::{KernelWorkspace, Points};
 use crate::linalg::elementwise::add_scaled;
+use crate::linalg::products::multiply;
+use crate::linalg::triangular::solve_lower;
 use crate::linalg::{FactorScratch, factor_with_jitter, inverse_from_factor};
 use crate::model::cholesky_adjoint;
-use faer::linalg::matmul::matmul;
-use faer::linalg::triangular_solve::solve_lower_triangular_in_place;
 use faer::prelude::ReborrowMut;
 use faer::{Accum, Mat, MatMut, MatRef, Par};
 use std::ops::Range;
@@ -126,7 +126,7 @@ impl Projection {
         let (kernel, theta) = (&placed.process.kernel, &theta[placed.kernel.clone()]);
         kernel.cross(theta, model.points(), x, out.rb_mut(), &mut self.kernel, par);
         kernel.diagonal(theta, x, diagonal);
-        solve_lower_triangular_in_place(self.factor.as_ref(), out, par);
+        solve_lower(self.factor.as_ref(), out, par);
     }
 
     /// What `symmetric` is where u is held: Σ_c (S_c + m_c m_cᵀ − I) − Y − Yᵀ with Y = `weighted` Aᵀ.
@@ -140,7 +140,7 @@ impl Projection {
     ) {
         let Self { symmetric, inverse, product, adjoint, .. } = self;
         let m = symmetric.nrows();
-        matmul(product.as_mut(), Accum::Replace, weighted, a.transpose(), 1.0, par);
+        multiply(product.as_mut(), Accum::Replace, weighted, a.transpose(), 1.0, par);
         for j in 0..m {
             for i in j..m {
                 symmetric[(i, j)] = -product[(i, j)] - product[(j, i)];

@@ -13,12 +13,12 @@ use super::expectations::Terms;
 use super::projection::Projection;
 use crate::kernel::Points;
 use crate::linalg::elementwise::{add_scaled, inner_product};
+use crate::linalg::triangular::solve_upper;
 use crate::model::Model;
 use crate::model::cholesky_adjoint::{self, RankOne};
 use crate::parameter::{Layout, Parameter, Prior};
 use crate::rows::Batch;
 use crate::{Error, Result};
-use faer::linalg::triangular_solve::solve_upper_triangular_in_place;
 use faer::{Mat, MatMut, Par};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -175,9 +175,9 @@ impl Model for Whitened<'_> {
             let functions = model.structure.of_process(place);
             let of_place = &mut beta[functions.start * m..functions.end * m];
             let betas = MatMut::from_column_major_slice_mut(of_place, m, functions.len());
-            solve_upper_triangular_in_place(projection.factor.transpose(), betas, par);
+            solve_upper(projection.factor.transpose(), betas, par);
             solved.copy_from(&rows[place]);
-            solve_upper_triangular_in_place(projection.factor.transpose(), solved.as_mut(), par);
+            solve_upper(projection.factor.transpose(), solved.as_mut(), par);
             by_diagonal.fill(0.0);
             for c in functions.clone() {
                 by_diagonal.iter_mut().zip(&terms.by_variance[c * b..]).for_each(|(to, from)| *to += from);

@@ -2,10 +2,10 @@
 
 use super::CollapsedWorkspace;
 use crate::linalg::elementwise::{add_scaled, inner_product};
+use crate::linalg::products::multiply;
+use crate::linalg::triangular::solve_upper;
 use crate::model::sparse::bound::symmetric_product;
 use faer::Accum;
-use faer::linalg::matmul::matmul;
-use faer::linalg::triangular_solve::solve_upper_triangular_in_place;
 
 /// AΛ⁻¹Aᵀ into `symmetric` and AΛ⁻¹e into `mean`, from A, e in `residual` and k_ii in `diagonal`. Returns what of the evidence is known
 /// by then, but for a constant.
@@ -33,7 +33,7 @@ pub(super) fn scatter(workspace: &mut CollapsedWorkspace) -> f64 {
         projection, rows, adjoint, factor, noise, residual, mean, by_spread, par, ..
     } = workspace;
     let par = *par;
-    matmul(adjoint.as_mut(), Accum::Replace, factor.as_ref(), rows.as_ref(), 1.0, par);
+    multiply(adjoint.as_mut(), Accum::Replace, factor.as_ref(), rows.as_ref(), 1.0, par);
     // α, the derivatives w_i = ½ (α_i² − [K̃⁻¹]_ii), and −B⁻¹AΛ⁻¹ − 2 A w.
     let mut by_noise = 0.0;
     let mut weighted = rows.clone();
@@ -51,6 +51,6 @@ pub(super) fn scatter(workspace: &mut CollapsedWorkspace) -> f64 {
     workspace.adjoint_of_inducing();
     workspace.pull_mean();
     let CollapsedWorkspace { projection, adjoint, .. } = workspace;
-    solve_upper_triangular_in_place(projection.factor.transpose(), adjoint.as_mut(), par);
+    solve_upper(projection.factor.transpose(), adjoint.as_mut(), par);
     by_noise
 }

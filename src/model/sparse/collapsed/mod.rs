@@ -23,11 +23,11 @@ use super::{InducingGaussian, SparseModel};
 use crate::kernel::Points;
 use crate::likelihood::{Family, Observation};
 use crate::linalg::elementwise::add_scaled;
+use crate::linalg::triangular::{solve_lower, solve_upper};
 use crate::linalg::{FactorScratch, factor_with_jitter, inverse_from_factor};
 use crate::model::Model;
 use crate::parameter::Layout;
 use crate::{Error, Result};
-use faer::linalg::triangular_solve::{solve_lower_triangular_in_place, solve_upper_triangular_in_place};
 use faer::{Mat, MatMut, MatRef, Par};
 use serde::{Deserialize, Serialize};
 use std::f64::consts::PI;
@@ -184,9 +184,9 @@ impl<'m> Collapsed<'m> {
         factor_with_jitter("I + AΛ⁻¹Aᵀ", factor.as_mut(), fill, scratch, par)?;
         // m = B⁻¹AΛ⁻¹e, and |L_B⁻¹AΛ⁻¹e|² on the way.
         let mut column = MatMut::from_column_major_slice_mut(mean, model.size(), 1);
-        solve_lower_triangular_in_place(factor.as_ref(), column.as_mut(), par);
+        solve_lower(factor.as_ref(), column.as_mut(), par);
         value += 0.5 * column.as_ref().col(0).iter().map(|v| v * v).sum::<f64>();
-        solve_upper_triangular_in_place(factor.transpose(), column, par);
+        solve_upper(factor.transpose(), column, par);
         value -= (0..model.size()).map(|i| factor[(i, i)].ln()).sum::<f64>();
         if value.is_finite() { Ok(value) } else { Err(Error::NotFiniteValue { what: "collapsed bound" }) }
     }
@@ -245,7 +245,7 @@ impl CollapsedWorkspace {
     fn pull_mean(&mut self) {
         let size = self.mean.len();
         let column = MatMut::from_column_major_slice_mut(&mut self.mean, size, 1);
-        solve_upper_triangular_in_place(self.projection.factor.transpose(), column, self.par);
+        solve_upper(self.projection.factor.transpose(), column, self.par);
     }
 
     /// For a model on N rows; `par` says how the linear algebra of an evaluation runs.

@@ -4,9 +4,9 @@
 //! one of rank one: C̄ = L⁻ᵀ(I − B⁻¹)/λ · A + (L⁻ᵀm) αᵀ.
 
 use super::CollapsedWorkspace;
+use crate::linalg::products::multiply;
+use crate::linalg::triangular::solve_upper;
 use crate::model::sparse::bound::symmetric_product;
-use faer::linalg::matmul::matmul;
-use faer::linalg::triangular_solve::solve_upper_triangular_in_place;
 use faer::{Accum, MatMut, MatRef};
 
 /// AΛ⁻¹Aᵀ into `symmetric` and AΛ⁻¹e into `mean`, from A, e in `residual` and k_ii in `diagonal`. Returns what of the bound is known
@@ -20,7 +20,7 @@ pub(super) fn gather(sigma2: f64, count: f64, workspace: &mut CollapsedWorkspace
     *spread = (diagonal.iter().sum::<f64>() - explained).max(0.0);
     let residuals = MatRef::from_column_major_slice(residual, n, 1);
     let column = MatMut::from_column_major_slice_mut(mean, m, 1);
-    matmul(column, Accum::Replace, rows.as_ref(), residuals, weight, *par);
+    multiply(column, Accum::Replace, rows.as_ref(), residuals, weight, *par);
     let squares = residual.iter().map(|e| e * e).sum::<f64>();
     -0.5 * count * (*spread / sigma2 + n as f64 * sigma2.ln()) - 0.5 * weight * squares
 }
@@ -35,7 +35,7 @@ pub(super) fn scatter(sigma2: f64, count: f64, workspace: &mut CollapsedWorkspac
     residual.iter_mut().for_each(|r| *r *= weight);
     let means = MatRef::from_column_major_slice(mean, m, 1);
     let column = MatMut::from_column_major_slice_mut(residual, n, 1);
-    matmul(column, Accum::Add, rows.transpose(), means, -weight, par);
+    multiply(column, Accum::Add, rows.transpose(), means, -weight, par);
     by_spread.fill(-0.5 * weight);
     let squares = residual.iter().map(|a| a * a).sum::<f64>();
     let traced = weight * (m as f64 - (0..m).map(|i| factor[(i, i)]).sum::<f64>());
@@ -51,7 +51,7 @@ pub(super) fn scatter(sigma2: f64, count: f64, workspace: &mut CollapsedWorkspac
         factor.col_as_slice_mut(j).iter_mut().for_each(|v| *v *= -weight);
         factor[(j, j)] += weight;
     }
-    solve_upper_triangular_in_place(projection.factor.transpose(), factor.as_mut(), par);
-    matmul(adjoint.as_mut(), Accum::Replace, factor.as_ref(), rows.as_ref(), 1.0, par);
+    solve_upper(projection.factor.transpose(), factor.as_mut(), par);
+    multiply(adjoint.as_mut(), Accum::Replace, factor.as_ref(), rows.as_ref(), 1.0, par);
     by_noise
 }
