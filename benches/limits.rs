@@ -220,7 +220,7 @@ fn stein() {
             }
             let target = Free(d);
             let points = cloud(&vec![0.0; d], particles);
-            let iterations = (4_000_000 / (d * particles * particles)).clamp(3, 400);
+            let iterations = (16_000_000 / (d * particles * particles)).clamp(3, 4000);
             let run = |iterations: usize| {
                 let settings = Settings {
                     kernel: kernel.clone(),

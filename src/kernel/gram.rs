@@ -6,6 +6,7 @@
 use super::adjoint::InputAdjoint;
 use super::shares::{SHARES, Shares, for_each_index, for_each_part, strips};
 use super::{Kernel, Points, Recorded, STRIP, Strip, StripAdjoint};
+use crate::linalg::elementwise::vectorise;
 use faer::prelude::ReborrowMut;
 use faer::{Mat, MatMut, Par};
 use std::ops::Range;
@@ -188,7 +189,11 @@ impl Kernel {
                 let weighted = &mut block.buffers.weights[..end - first];
                 weights(j, first..end, weighted);
                 // The lower triangle stands for both: entries off the diagonal count twice.
-                weighted.iter_mut().skip(usize::from(same)).for_each(|w| *w *= 2.0);
+                let (_, off_diagonal) = weighted.split_at_mut(usize::from(same));
+                vectorise(
+                    #[inline(always)]
+                    || off_diagonal.iter_mut().for_each(|w| *w *= 2.0),
+                );
                 let mut adjoint = StripAdjoint {
                     theta: &mut block.theta,
                     inputs: inputs.then(|| InputAdjoint {

@@ -112,14 +112,14 @@ impl Metric for Euclidean {
     ) {
         let slopes = slopes.slopes;
         for (column, stretch, place) in self.each() {
-            let (z, lengthscale) = (strip.z[column], lengthscales[place]);
-            let inverse = stretch / lengthscale;
+            let (z, reciprocal) = (strip.z[column], lengthscales[place].recip());
+            let inverse = stretch * reciprocal;
             let x = strip.x.column(column);
             let moment = sum_over(x, slopes, |x, c, total| {
                 let t = x - z;
                 (t * t).mul_add(c, total)
             });
-            lengthscale_adjoint[place] -= 2.0 * moment * inverse * inverse / lengthscale;
+            lengthscale_adjoint[place] -= 2.0 * moment * inverse * inverse * reciprocal;
             if let Some(inputs) = &mut inputs {
                 let factor = 2.0 * inverse * inverse;
                 let (x_adjoint, z_adjoint) = inputs.column(column, x.len());

@@ -11,7 +11,7 @@ use std::ops::Range;
 pub(super) const SHARES: usize = 8;
 
 /// Rows of a share of a Gram matrix at least.
-const LEAST: usize = 64;
+const LEAST: usize = 128;
 
 /// How the rows or the columns of a matrix are cut.
 #[derive(Debug, Clone, Copy)]

@@ -123,7 +123,15 @@ pub(crate) fn sum_over(a: &[f64], b: &[f64], f: impl Fn(f64, f64, f64) -> f64) -
     for (va, vb) in rest_a.iter().zip(rest_b) {
         total = f(*va, *vb, total);
     }
-    partial.iter().fold(total, |t, p| t + p)
+    // By halves: one after the other would take longer than the sum of a strip.
+    let mut width = if chunks_a.is_empty() { 2 } else { LANES / 2 };
+    while width > 0 {
+        for l in 0..width {
+            partial[l] += partial[l + width];
+        }
+        width /= 2;
+    }
+    total + partial[0]
 }
 
 /// Σ_i a_i b_i.

@@ -233,10 +233,15 @@ impl Model for Exact {
         inverse_from_factor(covariance.as_mut(), inverse.as_mut(), par);
         let weights = |j: usize, rows: std::ops::Range<usize>, out: &mut [f64]| {
             let column = &covariance.col_as_slice(j)[rows.clone()];
-            let alpha_j = alpha[j];
-            for ((o, k), a) in out.iter_mut().zip(column).zip(&alpha[rows]) {
-                *o = 0.5 * (a * alpha_j - k);
-            }
+            let (alpha_j, alpha) = (alpha[j], &alpha[rows]);
+            elementwise::vectorise(
+                #[inline(always)]
+                || {
+                    for ((o, k), a) in out.iter_mut().zip(column).zip(alpha) {
+                        *o = 0.5 * (a * alpha_j - k);
+                    }
+                },
+            );
         };
         let count = self.kernel.parameter_count();
         let (kernel_gradient, rest) = gradient.split_at_mut(count);

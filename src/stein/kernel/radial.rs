@@ -116,6 +116,42 @@ impl RadialKernel {
     }
 }
 
+/// Adds k g and slope (z − x). Dimensions are few and seldom a multiple of a vector: what is left over goes in twos.
+#[inline(always)]
+fn add_pair(a: &mut [f64], r: &mut [f64], (z, g, x): (&[f64], &[f64], &[f64]), (k, slope): (f64, f64)) {
+    let d = a.len().min(r.len()).min(z.len()).min(g.len()).min(x.len());
+    let whole = d - d % 8;
+    let ((a, a_rest), (r, r_rest)) = (a[..d].split_at_mut(whole), r[..d].split_at_mut(whole));
+    let ((z, z_rest), (g, g_rest)) = (z[..d].split_at(whole), g[..d].split_at(whole));
+    let (x, x_rest) = x[..d].split_at(whole);
+    add_in_steps::<8>(a, r, (z, g, x), (k, slope));
+    add_in_steps::<2>(a_rest, r_rest, (z_rest, g_rest, x_rest), (k, slope));
+}
+
+#[inline(always)]
+fn add_in_steps<const STEP: usize>(
+    a: &mut [f64],
+    r: &mut [f64],
+    (z, g, x): (&[f64], &[f64], &[f64]),
+    (k, slope): (f64, f64),
+) {
+    let (a, a_rest) = a.as_chunks_mut::<STEP>();
+    let (r, r_rest) = r.as_chunks_mut::<STEP>();
+    let ((z, z_rest), (g, g_rest), (x, x_rest)) =
+        (z.as_chunks::<STEP>(), g.as_chunks::<STEP>(), x.as_chunks::<STEP>());
+    for ((a, r), ((z, g), x)) in a.iter_mut().zip(r).zip(z.iter().zip(g).zip(x)) {
+        for c in 0..STEP {
+            a[c] = g[c].mul_add(k, a[c]);
+            r[c] = (z[c] - x[c]).mul_add(slope, r[c]);
+        }
+    }
+    let rest = z_rest.iter().zip(g_rest).zip(x_rest);
+    for ((a, r), ((z, g), x)) in a_rest.iter_mut().zip(r_rest).zip(rest) {
+        *a = g.mul_add(k, *a);
+        *r = (z - x).mul_add(slope, *r);
+    }
+}
+
 impl ParticleKernel for RadialKernel {
     fn prepare(&mut self, particles: &Cloud, _: &Cloud) -> Result<()> {
         let distances = &mut self.distances;
@@ -165,12 +201,7 @@ impl ParticleKernel for RadialKernel {
                         let [values, slopes] = self.values_and_slopes(&distances, weight);
                         for (j, (k, slope)) in (start..end).zip(values.iter().zip(slopes)) {
                             let (z, g) = (particles.point(j), scores.point(j));
-                            for ((a, r), ((z, x), g)) in
-                                attraction.iter_mut().zip(repulsion.iter_mut()).zip(z.iter().zip(x).zip(g))
-                            {
-                                *a = g.mul_add(*k, *a);
-                                *r = (z - x).mul_add(slope, *r);
-                            }
+                            add_pair(&mut *attraction, &mut *repulsion, (z, g, x), (*k, slope));
                         }
                     }
                 }
