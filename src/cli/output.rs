@@ -63,6 +63,11 @@ pub(super) fn number(value: f64) -> String {
     }
 }
 
+/// Threads where nothing else is asked for.
+pub(super) fn all_threads() -> u16 {
+    std::thread::available_parallelism().map_or(1, |n| u16::try_from(n.get()).unwrap_or(u16::MAX))
+}
+
 /// Sets the number of threads for everything that follows.
 pub(super) fn use_threads(threads: Option<u16>) -> Outcome {
     let Some(threads) = threads else { return Ok(()) };

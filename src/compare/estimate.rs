@@ -47,10 +47,20 @@ pub struct Timing {
     pub seconds: f64,
 }
 
-/// Seconds that the rows still to run will take, or `None` before any row is done.
-pub fn seconds_left(grid: &Grid, done: &[Timing], left: &[Cell]) -> Option<f64> {
+/// Seconds until all rows are done, `jobs` at a time: those that run, with the seconds they have, and those still `left`.
+/// `None` before any row is done.
+pub fn seconds_left(
+    grid: &Grid,
+    done: &[Timing],
+    running: &[Timing],
+    left: &[Cell],
+    jobs: usize,
+) -> Option<f64> {
     let model = Model::new(grid, done)?;
-    Some(left.iter().map(|cell| model.seconds(grid, *cell)).sum())
+    let begun = running.iter().map(|t| (model.seconds(grid, t.cell) - t.seconds).max(0.0));
+    let rows: Vec<f64> = begun.chain(left.iter().map(|cell| model.seconds(grid, *cell))).collect();
+    let longest = rows.iter().fold(0.0, |a: f64, b| a.max(*b));
+    Some(longest.max(rows.iter().sum::<f64>() / jobs.max(1) as f64))
 }
 
 struct Model<'a> {
@@ -242,7 +252,7 @@ mod tests {
             let took: Vec<Timing> =
                 order.iter().map(|cell| *timings.iter().find(|t| t.cell == *cell).unwrap()).collect();
             assert_eq!(took.len(), lines.lines().count() - 1);
-            assert_eq!(seconds_left(&grid, &[], &order), None);
+            assert_eq!(seconds_left(&grid, &[], &[], &order, 1), None);
             let total: f64 = took.iter().map(|t| t.seconds).sum();
             for done in from..took.len() {
                 let truth: f64 = took[done..].iter().map(|t| t.seconds).sum();
@@ -250,7 +260,7 @@ mod tests {
                 if truth < 0.02 * total {
                     break;
                 }
-                let ratio = seconds_left(&grid, &took[..done], &order[done..]).unwrap() / truth;
+                let ratio = seconds_left(&grid, &took[..done], &[], &order[done..], 1).unwrap() / truth;
                 assert!((0.5..=2.0).contains(&ratio), "after {done} rows: {ratio:.2} of {truth:.1} s");
             }
         }
@@ -261,8 +271,15 @@ mod tests {
         let (grid, timings) = recorded(RECORDED);
         let cell = |split| Cell { table: 2, method: 1, split };
         let of = |split| *timings.iter().find(|t| t.cell == cell(split)).unwrap();
-        let left = seconds_left(&grid, &[of(0), of(1)], &[cell(2)]).unwrap();
-        assert!((left - 0.5 * (of(0).seconds + of(1).seconds)).abs() < 1e-12);
+        let left = seconds_left(&grid, &[of(0), of(1)], &[], &[cell(2)], 1).unwrap();
+        let again = 0.5 * (of(0).seconds + of(1).seconds);
+        assert!((left - again).abs() < 1e-12);
+        // Two at a time, one of which has run for half its time.
+        let begun = Timing { cell: cell(2), seconds: 0.5 * again };
+        let of_two = |left: &[Cell]| seconds_left(&grid, &[of(0), of(1)], &[begun], left, 2).unwrap();
+        assert!((of_two(&[]) - 0.5 * again).abs() < 1e-12);
+        assert!((of_two(&[cell(2)]) - again).abs() < 1e-12);
+        assert!((of_two(&[cell(2); 3]) - 1.75 * again).abs() < 1e-12);
     }
 
     #[test]

@@ -2,8 +2,8 @@
 //!
 //! 1. A [`Grid`] is tables × splits × methods. [`GridTable::read`] looks at a table and cuts it by [`Splits`];
 //!    [`MethodSpec`] reads `svgd:20`; a [`Recipe`] says what all methods share.
-//! 2. [`compare`] runs its rows by a [`Runner`] into a [`Folder`]: one [`Record`] a row, on the disk before the next one
-//!    begins, so that whatever ends the process costs one row. [`seconds_left`] guesses when it will be done.
+//! 2. [`compare`] runs its rows by a [`Runner`] into a [`Folder`]: one [`Record`] a row, on the disk before another one
+//!    begins, so that whatever ends the process costs the rows that run. [`seconds_left`] guesses when it will be done.
 //! 3. A [`Comparison`] is what the folder has, and [`statistics`] what follows from it: means with standard errors, paired
 //!    differences, ranks.
 //!
@@ -26,7 +26,7 @@
 //! let table = GridTable::read(&path, &recipe, &splits)?;
 //! let grid = Grid::new(vec![table], &MethodSpec::list("ml,map")?, recipe)?;
 //! let mut folder = Folder::open(&work.path().join("out"), &grid)?;
-//! let tally = compare(&grid, &mut folder, &mut InProcess::default(), &mut (), &RunOptions::default())?;
+//! let tally = compare(&grid, &mut folder, &InProcess::default(), &mut (), &RunOptions::default())?;
 //! assert_eq!((tally.done, tally.failed), (4, 0));
 //! let found = folder.comparison().values(Metric::LogLikelihood, "wave", "map");
 //! assert_eq!(found.values.len(), 2);

@@ -38,6 +38,9 @@ pub(crate) struct CompareArguments {
     /// Folder for results and report; one that has some of the rows already gets the others.
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
+    /// Rows that run at a time, each with its share of the threads [default: as many as there are threads, 4 at most].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub jobs: Option<u16>,
     /// Most seconds that a row may take; one that takes longer fails.
     #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
     pub timeout: Option<Duration>,
@@ -48,9 +51,9 @@ pub(crate) struct CompareArguments {
     pub common: CommonArguments,
     #[command(flatten)]
     pub inference: InferenceArguments,
-    /// Runs one row and prints what was measured: what this program asks of itself. Table, method, split and
-    /// [`Grid::content`](crate::compare::Grid::content).
-    #[arg(long, hide = true, num_args = 4, allow_hyphen_values = true)]
+    /// Runs one row and prints what was measured: what this program asks of itself. Table, method, split,
+    /// [`Grid::content`](crate::compare::Grid::content) and threads.
+    #[arg(long, hide = true, num_args = 5, allow_hyphen_values = true)]
     pub row: Option<Vec<String>>,
 }
 

@@ -6,7 +6,7 @@ mod progress;
 mod summary;
 
 use super::arguments::CompareArguments;
-use super::output::{complain, counted, json, say, use_threads};
+use super::output::{all_threads, complain, counted, json, say, use_threads};
 use super::progress::interrupt_flag;
 use super::{Failure, Outcome};
 use crate::compare::suite::Suite;
@@ -15,13 +15,18 @@ use crate::report::compare as report;
 use process::Processes;
 use progress::Progress;
 
+/// Most rows at a time where nothing else is asked for.
+const MOST_JOBS: u16 = 4;
+
 pub(super) fn run(arguments: &CompareArguments) -> Outcome {
     if let Some(row) = &arguments.row {
         return run_one(arguments, row);
     }
     let notices = plan::check(arguments)?;
     super::data::tell(&notices, arguments.common.quiet);
-    use_threads(arguments.common.threads)?;
+    let (jobs, threads) = at_a_time(arguments);
+    // This process fits nothing: what is known of the grid is the threads of each row.
+    use_threads(Some(threads))?;
     // Tables that a suite makes stand in the folder: nobody else may be at work there.
     let makes_tables = arguments.suite.is_some_and(Suite::makes_tables);
     let claim = makes_tables.then(|| Claim::new(&arguments.out)).transpose()?;
@@ -31,10 +36,14 @@ pub(super) fn run(arguments: &CompareArguments) -> Outcome {
         None => Folder::open(&arguments.out, &grid)?,
     };
     let interrupt = interrupt_flag();
-    let mut runner = Processes::new(arguments.timeout, interrupt.clone())?;
+    let runner = Processes::new(arguments.timeout, interrupt.clone(), threads)?;
     let mut progress = Progress::new(arguments.common.quiet);
-    let options = RunOptions { retry_failed: arguments.retry_failed, interrupt: Some(interrupt) };
-    let tally = compare(&grid, &mut folder, &mut runner, &mut progress, &options);
+    let options = RunOptions {
+        jobs: usize::from(jobs),
+        retry_failed: arguments.retry_failed,
+        interrupt: Some(interrupt),
+    };
+    let tally = compare(&grid, &mut folder, &runner, &mut progress, &options);
     progress.finish();
     let tally = tally?;
     let comparison = folder.comparison();
@@ -54,13 +63,22 @@ pub(super) fn run(arguments: &CompareArguments) -> Outcome {
     }
 }
 
+/// Rows that run at a time and threads of each. A row's climbs and its single factorisations leave threads idle that another
+/// row can use, so that rows come before threads, up to what memory and the rows of a small grid allow.
+fn at_a_time(arguments: &CompareArguments) -> (u16, u16) {
+    let threads = arguments.common.threads.unwrap_or_else(all_threads);
+    let jobs = arguments.jobs.unwrap_or(threads.min(MOST_JOBS));
+    (jobs, (threads / jobs).max(1))
+}
+
 /// One row, whose measurements go to standard output.
 fn run_one(arguments: &CompareArguments, row: &[String]) -> Outcome {
     process::end_with_parent();
-    use_threads(arguments.common.threads)?;
-    let [table, method, split, content] = row else {
-        return Err(Failure::Usage("--row takes a table, a method, a split and its content".into()));
+    let [table, method, split, content, threads] = row else {
+        return Err(Failure::Usage("--row takes a table, a method, a split, its content and threads".into()));
     };
+    let threads = threads.parse().map_err(|_| Failure::Usage(format!("--row: `{threads}` threads")))?;
+    use_threads(Some(threads))?;
     let grid = plan::grid(arguments, Some(table))?;
     let split = split.parse().map_err(|_| Failure::Usage(format!("--row: `{split}` is no split")))?;
     let key = Key { table: table.clone(), method: method.clone(), split };

@@ -23,14 +23,16 @@ pub(super) struct Processes {
     arguments: Vec<OsString>,
     timeout: Option<Duration>,
     interrupt: Arc<AtomicBool>,
+    /// Threads of each row.
+    threads: u16,
 }
 
 impl Processes {
-    pub fn new(timeout: Option<Duration>, interrupt: Arc<AtomicBool>) -> Outcome<Self> {
+    pub fn new(timeout: Option<Duration>, interrupt: Arc<AtomicBool>, threads: u16) -> Outcome<Self> {
         let program = std::env::current_exe()
             .map_err(|e| Failure::Data(format!("this program cannot be found: {e}")))?;
         let arguments = std::env::args_os().skip(1).collect();
-        Ok(Self { program, arguments, timeout, interrupt })
+        Ok(Self { program, arguments, timeout, interrupt, threads })
     }
 
     fn start(&self, grid: &Grid, cell: Cell) -> Result<Child> {
@@ -40,6 +42,7 @@ impl Processes {
         Command::new(&self.program)
             .args(command)
             .args(["--row", &key.table, &key.method, &key.split.to_string(), &grid.content(cell)])
+            .arg(self.threads.to_string())
             .args(rest)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -50,7 +53,7 @@ impl Processes {
 }
 
 impl Runner for Processes {
-    fn run(&mut self, grid: &Grid, cell: Cell) -> Result<Ran> {
+    fn run(&self, grid: &Grid, cell: Cell) -> Result<Ran> {
         let clock = Instant::now();
         let mut child = self.start(grid, cell)?;
         // A pipe that nobody reads holds up who writes.
