@@ -4,6 +4,7 @@
 //! threads, so that sums over parts always come in the same order.
 
 use super::STRIP;
+use crate::linalg::join;
 use faer::{MatMut, Par};
 use std::ops::Range;
 
@@ -106,18 +107,6 @@ pub(super) fn for_each_index<B: Send>(
                 || for_each_index(first, start, par, work),
                 || for_each_index(second, start + half, par, work),
             );
-        }
-    }
-}
-
-fn join(par: Par, a: impl FnOnce() + Send, b: impl FnOnce() + Send) {
-    match par {
-        Par::Seq => {
-            a();
-            b();
-        }
-        _ => {
-            rayon::join(a, b);
         }
     }
 }

@@ -72,8 +72,9 @@ pub fn factor_with_jitter(
         let stack = MemStack::new(&mut scratch.0);
         let none =
             LltRegularization { dynamic_regularization_delta: 0.0, dynamic_regularization_epsilon: 0.0 };
-        let mut small =
-            |block: MatMut<'_, f64>| cholesky_in_place(block, none, par, stack, parameters()).map(|_| ());
+        let mut small = |block: MatMut<'_, f64>| {
+            cholesky_in_place(block, none, Par::Seq, stack, parameters()).map(|_| ())
+        };
         if factor_lower(target.rb_mut(), &mut small, par).is_ok() {
             // A pivot can be positive and useless: NaN passes no comparison, so it is looked for here.
             if (0..size).all(|i| target[(i, i)].is_finite() && target[(i, i)] > 0.0) {

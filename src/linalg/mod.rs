@@ -12,9 +12,22 @@ pub use cholesky::{Factor, FactorScratch, JITTER_LADDER, factor_with_jitter, inv
 
 /// Linear algebra in parallel, for one evaluation at a time.
 ///
-/// How faer cuts a product into tasks, and with it the rounding, depends on the number given here and not on the
-/// threads that take the tasks: a constant gives the same bits on any machine.
+/// Into which tasks work is cut, and with it the rounding, depends on the matrices, and in faer on the number given here, but not
+/// on the threads that take the tasks: the same bits on any machine.
 pub fn in_parallel() -> Par {
     const TASKS: usize = 8;
     Par::rayon(TASKS)
+}
+
+/// Two pieces of work that share nothing, at the same time where `par` says so.
+pub(crate) fn join(par: Par, a: impl FnOnce() + Send, b: impl FnOnce() + Send) {
+    match par {
+        Par::Seq => {
+            a();
+            b();
+        }
+        _ => {
+            rayon::join(a, b);
+        }
+    }
 }

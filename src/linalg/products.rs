@@ -3,6 +3,7 @@
 //! faer's product packs the whole of its left side up to 512 columns deep: with some hundred rows that fills a cache of 2 MiB, and the
 //! rate falls to half. Pieces of [`BLOCK`] rows and columns keep it (docs/performance.md).
 
+use super::join;
 use faer::linalg::matmul::{matmul, triangular};
 use faer::prelude::ReborrowMut;
 use faer::{Accum, MatMut, MatRef, Par};
@@ -16,21 +17,51 @@ const SMALL: usize = 64;
 
 /// `out` ← [`out` +] factor · left · right.
 pub(crate) fn multiply(
-    mut out: MatMut<'_, f64>,
+    out: MatMut<'_, f64>,
     accum: Accum,
     left: MatRef<'_, f64>,
     right: MatRef<'_, f64>,
     factor: f64,
     par: Par,
 ) {
-    if par != Par::Seq || (left.nrows() <= BLOCK && left.ncols() <= BLOCK) {
-        return matmul(out, accum, left, right, factor, par);
-    }
     // Where rows are what lies together, faer multiplies the transposes.
     if out.row_stride().unsigned_abs() > out.col_stride().unsigned_abs() {
-        return by_blocks(out.transpose_mut(), accum, right.transpose(), left.transpose(), factor);
+        return in_tiles(out.transpose_mut(), accum, right.transpose(), left.transpose(), factor, par);
     }
-    by_blocks(out.rb_mut(), accum, left, right, factor);
+    in_tiles(out, accum, left, right, factor, par);
+}
+
+/// In parallel: pieces of up to [`BLOCK`] rows and columns of the result, whatever the number of threads.
+fn in_tiles(
+    out: MatMut<'_, f64>,
+    accum: Accum,
+    left: MatRef<'_, f64>,
+    right: MatRef<'_, f64>,
+    factor: f64,
+    par: Par,
+) {
+    let (rows, columns) = out.shape();
+    if par == Par::Seq || rows.max(columns) <= BLOCK {
+        return by_blocks(out, accum, left, right, factor);
+    }
+    if rows > columns {
+        let h = half(rows);
+        let (above, below) = out.split_at_row_mut(h);
+        let (first, second) = left.split_at_row(h);
+        return join(
+            par,
+            || in_tiles(above, accum, first, right, factor, par),
+            || in_tiles(below, accum, second, right, factor, par),
+        );
+    }
+    let h = half(columns);
+    let (before, after) = out.split_at_col_mut(h);
+    let (first, second) = right.split_at_col(h);
+    join(
+        par,
+        || in_tiles(before, accum, left, first, factor, par),
+        || in_tiles(after, accum, left, second, factor, par),
+    );
 }
 
 fn by_blocks(
@@ -41,6 +72,9 @@ fn by_blocks(
     factor: f64,
 ) {
     let (rows, depth) = left.shape();
+    if rows <= BLOCK && depth <= BLOCK {
+        return matmul(out, accum, left, right, factor, Par::Seq);
+    }
     let mut accum = accum;
     for k in (0..depth).step_by(BLOCK) {
         let deep = BLOCK.min(depth - k);
@@ -65,7 +99,7 @@ pub(crate) fn multiply_triangular(
     factor: f64,
     par: Par,
 ) {
-    let ((mut out, of_out), (left, of_left), (right, of_right)) = (out, left, right);
+    let ((out, of_out), (left, of_left), (right, of_right)) = (out, left, right);
     if of_out.is_dense() && of_left.is_dense() && of_right.is_dense() {
         return multiply(out, accum, left, right, factor, par);
     }
@@ -75,30 +109,34 @@ pub(crate) fn multiply_triangular(
     let cut_depth = !of_left.is_dense() || !of_right.is_dense();
     let cut_columns = !of_out.is_dense() || !of_right.is_dense();
     let sides = [(rows, cut_rows), (depth, cut_depth), (columns, cut_columns)];
-    if par != Par::Seq || sides.iter().all(|(length, cut)| !cut || *length <= SMALL) {
-        return triangular::matmul(out, of_out, accum, left, of_left, right, of_right, factor, par);
+    if sides.iter().all(|(length, cut)| !cut || *length <= SMALL) {
+        return triangular::matmul(out, of_out, accum, left, of_left, right, of_right, factor, Par::Seq);
     }
     let [rows, depth, columns] = sides.map(|(length, cut)| halves(length, cut));
-    for (i, (row, high)) in rows.into_iter().enumerate() {
-        for (j, (column, wide)) in columns.into_iter().enumerate() {
-            let Some(of_out) = part(of_out, i, j) else { continue };
-            let mut out = out.rb_mut().submatrix_mut(row, column, high, wide);
-            let mut accum = accum;
-            for (k, (level, deep)) in depth.into_iter().enumerate() {
-                let (Some(of_left), Some(of_right)) = (part(of_left, i, k), part(of_right, k, j)) else {
-                    continue;
-                };
-                let left = (left.submatrix(row, level, high, deep), of_left);
-                let right = (right.submatrix(level, column, deep, wide), of_right);
-                multiply_triangular((out.rb_mut(), of_out), accum, left, right, factor, par);
-                accum = Accum::Add;
-            }
-            if accum == Accum::Replace {
-                // The whole sum lies where one of the two is zero.
-                out.fill(0.0);
-            }
+    let block = |i: usize, j: usize, mut out: MatMut<'_, f64>| {
+        let Some(of_out) = part(of_out, i, j) else { return };
+        let ((row, high), (column, wide)) = (rows[i], columns[j]);
+        let mut accum = accum;
+        for (k, (level, deep)) in depth.into_iter().enumerate() {
+            let (Some(of_left), Some(of_right)) = (part(of_left, i, k), part(of_right, k, j)) else {
+                continue;
+            };
+            let left = (left.submatrix(row, level, high, deep), of_left);
+            let right = (right.submatrix(level, column, deep, wide), of_right);
+            multiply_triangular((out.rb_mut(), of_out), accum, left, right, factor, par);
+            accum = Accum::Add;
         }
-    }
+        if accum == Accum::Replace {
+            // The whole sum lies where one of the two is zero.
+            out.fill(0.0);
+        }
+    };
+    let (first, right_of, below, last) = out.split_at_mut(rows[1].0, columns[1].0);
+    join(
+        par,
+        || join(par, || block(0, 0, first), || block(1, 1, last)),
+        || join(par, || block(1, 0, below), || block(0, 1, right_of)),
+    );
 }
 
 /// Beginnings and lengths of both halves of a side, or of the whole and of nothing.
@@ -123,6 +161,7 @@ fn part(of: BlockStructure, i: usize, j: usize) -> Option<BlockStructure> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::in_parallel;
     use super::BlockStructure::{Rectangular, TriangularLower, TriangularUpper};
     use super::*;
     use faer::Mat;
@@ -160,7 +199,7 @@ mod tests {
             let (left, right) = (matrix(rows, depth, 0), matrix(depth, columns, 5));
             for (accum, before) in [(Accum::Replace, 0.0), (Accum::Add, 1.0)] {
                 let start = matrix(rows, columns, 9);
-                for transposed in [false, true] {
+                for (transposed, par) in [(false, Par::Seq), (true, Par::Seq), (false, in_parallel())] {
                     let mut out = if transposed { start.transpose().to_owned() } else { start.clone() };
                     let view = if transposed { out.as_mut().transpose_mut() } else { out.as_mut() };
                     let of = (of_out, of_left, of_right);
@@ -170,7 +209,7 @@ mod tests {
                         (left.as_ref(), of_left),
                         (right.as_ref(), of_right),
                         -0.5,
-                        Par::Seq,
+                        par,
                     );
                     let found = if transposed { out.transpose() } else { out.as_ref() };
                     for (i, j) in (0..rows).flat_map(|i| (0..columns).map(move |j| (i, j))) {
