@@ -28,6 +28,7 @@ mod held;
 pub mod joint;
 mod particles;
 mod pass;
+mod promised;
 mod quadratic;
 mod search;
 mod settle;

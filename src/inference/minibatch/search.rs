@@ -34,6 +34,8 @@ struct Leg {
     rows: (usize, usize),
     /// Share of the iterations.
     share: f64,
+    /// Whether each row of the sample counts as often as makes all rows.
+    stands_for_all: bool,
     /// Whether the inducing inputs climb with the parameters, where they may.
     moves_inducing: bool,
 }
@@ -47,9 +49,9 @@ impl Leg {
 
 /// The climbs of a search. After the first the inducing inputs are chosen again.
 const LEGS: [Leg; 3] = [
-    Leg { rows: (8, 5_000), share: 0.10, moves_inducing: false },
-    Leg { rows: (16, 10_000), share: 0.20, moves_inducing: true },
-    Leg { rows: (32, 20_000), share: 0.30, moves_inducing: true },
+    Leg { rows: (8, 5_000), share: 0.10, stands_for_all: false, moves_inducing: false },
+    Leg { rows: (16, 10_000), share: 0.20, stands_for_all: true, moves_inducing: true },
+    Leg { rows: (32, 20_000), share: 0.30, stands_for_all: true, moves_inducing: true },
 ];
 /// Minibatches of a warm-up that one iteration of L-BFGS takes the place of.
 const MINIBATCHES: usize = 10;
@@ -148,6 +150,7 @@ impl Run<'_> {
     fn climb_leg(&mut self, model: &mut SparseModel, number: usize, state: &mut State) -> Result<()> {
         let leg = &LEGS[number];
         let sample = self.sample(model, leg.rows, number as u64)?;
+        let weight = if leg.stands_for_all { sample.weight } else { 1.0 };
         let roughly = MaximumSettings {
             iterations: leg.iterations(self.settings),
             value_tolerance: ROUGHLY,
@@ -156,7 +159,7 @@ impl Run<'_> {
         let (z, criterion) = (state.centre.z.clone(), self.settings.criterion);
         if leg.moves_inducing && self.settings.move_inducing {
             let with_inducing = WithInducing::new(model, &sample.x, &sample.y, CollapsedForm::Vfe, criterion)
-                .counting(sample.weight)
+                .counting(weight)
                 .levelled(&z)?;
             state.evaluations += 1;
             let from = with_inducing.point(&z);
@@ -173,7 +176,7 @@ impl Run<'_> {
             model.set_inducing(inducing.as_ref())?;
             state.inducing = inducing;
         } else {
-            let collapsed = Collapsed::of_sample(model, sample.x.as_ref(), &sample.y, sample.weight)?;
+            let collapsed = Collapsed::of_sample(model, sample.x.as_ref(), &sample.y, weight)?;
             let target = Target::new(&collapsed, criterion)?.with_parallelism(in_parallel());
             let reached =
                 climb_to(&target, &z, roughly, self.observer, (self.settings, &mut self.interrupted), state)?;

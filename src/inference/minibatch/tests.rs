@@ -382,4 +382,15 @@ fn particles_that_all_rows_find_worse_than_promised_are_drawn_to_the_mode() {
     let exactly = collapsed.posterior(&theta, Par::Seq).unwrap();
     let error = |i: usize| (state.particles[1].q.mean(0)[i] - exactly.mean(0)[i]).abs();
     assert!((0..20).all(|i| error(i) < 1e-6));
+    // A cloud that is off as a whole keeps its shape and comes to where the best place is.
+    let apart = [-1e-3, 0.0, 1e-3];
+    let cloud = apart.map(|a| mode.iter().map(|z| z + 0.3 + a).collect::<Vec<f64>>());
+    state.particles = cloud.map(|z| Particle { z, ..state.centre.clone() }).to_vec();
+    run.settle_as_promised(&model, &flat, &mode, bound, &mut state).unwrap();
+    for (k, mode) in mode.iter().enumerate() {
+        let z = |j: usize| state.particles[j].z[k];
+        assert!((z(1) - mode).abs() < 1e-4, "{} is not {mode}", z(1));
+        let (up, down) = (z(2) - z(1), z(1) - z(0));
+        assert!([up, down].iter().all(|step| (5e-4..2e-3).contains(step)), "{up} {down}");
+    }
 }
