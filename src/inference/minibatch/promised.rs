@@ -78,11 +78,15 @@ impl Run<'_> {
                     continue;
                 }
             }
+            // A particle that is moved must settle again.
+            if round == ROUNDS || self.settings.interrupted() {
+                break;
+            }
             let level = middle(&worse);
             for j in places {
                 // Not finite where most have no bound at all.
                 let more = worse[j] - level;
-                if round < ROUNDS && (more > WORSE || !worse[j].is_finite()) {
+                if more > WORSE || !worse[j].is_finite() {
                     let share = if more.is_finite() { (BETTER / more).sqrt() } else { FAR };
                     let z = &mut state.particles[j].z;
                     let nearer: Vec<f64> =
@@ -91,7 +95,7 @@ impl Run<'_> {
                     waiting.push(j);
                 }
             }
-            if waiting.is_empty() || self.settings.interrupted() {
+            if waiting.is_empty() {
                 break;
             }
         }
