@@ -331,7 +331,7 @@ fn what_cannot_be_compared_is_refused_with_what_to_do() {
         "other settings|kernel: rbf there, matern32 here|mean: the default there, Constant here|--out",
     );
     refuses("a.csv --target y --methods map --splits 1 --seed 4 --out o", 1, "seed: 0 there, 4 here");
-    refuses("a.csv --target y --methods map --splits 1 --threads 37 --out o", 1, "threads:|37 here");
+    refuses("a.csv --target y --methods map --splits 1 --threads 37 --jobs 1 --out o", 1, "threads:|37 here");
     refuses("a.csv --target y --methods map --splits 1 --train-fraction 0.5 --out o", 1, "a: its splits");
     folder.write("a.csv", &folder.read("b.csv"));
     refuses("a.csv --target y --methods map --splits 1 --out o", 1, "a: the table has changed");
