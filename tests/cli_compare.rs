@@ -179,9 +179,11 @@ fn a_row_is_what_fit_finds_on_the_same_rows() {
 fn a_grid_that_is_killed_again_and_again_ends_in_the_same_results() {
     let folder = Folder::new();
     let line = "a.csv b.csv --target y --methods ml,svgd:3,laplace:4 --splits 2 --iterations 4 --out";
-    folder.text(&format!("{line} whole"));
+    // Neither how many rows run at a time nor on how many threads says what they find.
+    folder.text(&format!("{line} whole --jobs 1 --threads 2"));
+    let torn = format!("{line} torn --jobs 3 --threads 3");
     for (kept, delay) in [(1, 0), (4, 25), (7, 60)] {
-        let mut child = folder.start(&format!("{line} torn"));
+        let mut child = folder.start(&torn);
         folder.wait_for("torn/journal.jsonl", kept);
         std::thread::sleep(Duration::from_millis(delay));
         child.kill().unwrap();
@@ -190,7 +192,7 @@ fn a_grid_that_is_killed_again_and_again_ends_in_the_same_results() {
     // As if the machine had failed in the middle of a line.
     let journal = folder.read("torn/journal.jsonl");
     folder.write("torn/journal.jsonl", &format!("{journal}{{\"table\":\"a\",\"meth"));
-    let found = folder.json(&format!("{line} torn"));
+    let found = folder.json(&torn);
     assert!(found["rows"]["kept"].as_u64().unwrap() >= 7, "{found}");
     assert_eq!(found["rows"]["failed"], 0);
     assert_eq!(rows(&folder.path("torn/results.csv"), false), rows(&folder.path("whole/results.csv"), false));
