@@ -6,6 +6,7 @@ use crate::studies::Study;
 use faer::Mat;
 use std::time::Instant;
 use steingp::fit::ModelChoice;
+use steingp::inducing::OwnInducing;
 use steingp::kernel::Geography;
 use steingp::model::GpModel;
 use steingp::posterior::{Metrics, Predictions};
@@ -45,9 +46,11 @@ impl Fits {
             ..FitOptions::default()
         };
         let particles = timed("SVGD", &train, &options)?;
+        let (inducing_points, inducing_terms) = inducing_points(&particles.fit)?;
         let same = FitOptions {
             method: Method::Vi,
-            inducing_points: Some(inducing_points(&particles.fit)?),
+            inducing_points: Some(inducing_points),
+            inducing_terms,
             ..options
         };
         let single = timed("VI", &train, &same)?;
@@ -107,10 +110,11 @@ fn timed(name: &'static str, train: &Dataset, options: &FitOptions) -> Outcome<F
 }
 
 /// The inducing points of a fit, in the inputs' own units.
-fn inducing_points(fit: &Fit) -> Outcome<Mat<f64>> {
+fn inducing_points(fit: &Fit) -> Outcome<(Mat<f64>, Vec<OwnInducing>)> {
     let GpModel::Sparse(gp) = fit.model.model() else { return Err("the model is not sparse".into()) };
     let (z, scaling) = (gp.model.inducing(), &fit.model.details().standardisation);
-    Ok(Mat::from_fn(z.nrows(), z.ncols(), |i, d| scaling.input_shift[d] + scaling.input_scale[d] * z[(i, d)]))
+    let inputs = |i, d| scaling.input_shift[d] + scaling.input_scale[d] * z[(i, d)];
+    Ok((Mat::from_fn(z.nrows(), z.ncols(), inputs), gp.model.own_inducing().to_vec()))
 }
 
 fn score(fit: &Fit, test: &Dataset) -> Outcome<Metrics> {

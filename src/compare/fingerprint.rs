@@ -71,6 +71,7 @@ pub(super) fn of_recipe(recipe: &Recipe) -> Result<Settings> {
         inducing,
         selection,
         inducing_points: _,
+        inducing_terms,
         optimise_inducing,
         collapsed,
         batch,
@@ -134,6 +135,7 @@ pub(super) fn of_recipe(recipe: &Recipe) -> Result<Settings> {
     differing("prior", priors, &plain.priors);
     differing("start", starts, &plain.starts);
     differing("fix", fixed, &plain.fixed);
+    differing("inducing-terms", inducing_terms, &plain.inducing_terms);
     if let Some(path) = &recipe.inducing_points {
         told.insert("inducing-points".into(), format!("{:016x}", of_file(path)?));
     }

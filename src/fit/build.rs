@@ -78,23 +78,26 @@ pub fn build_sparse(
         }
         None => None,
     };
+    let shared = processes.len() == 1;
     let first = Mat::from_fn(1, x.ncols(), |_, d| x[(0, d)]);
     let mut model = SparseModel::new(given.as_ref().unwrap_or(&first).as_ref(), likelihood, processes)?;
     set_latent_parameters(model.layout_mut(), options)?;
-    if given.is_none() {
+    if let Some(points) = &given {
+        model.set_inducing_by_terms(points.as_ref(), &options.inducing_terms)?;
+    } else {
         let mut theta = vec![0.0; model.layout().parameters().len()];
         model.layout().constrain(&model.layout().start(), &mut theta);
         let kernel = &model.process(0).kernel;
         let theta = &theta[..kernel.parameter_count()];
-        let chosen = inducing::choose(
-            x.as_ref(),
-            kernel,
-            theta,
-            options.inducing_count(),
-            options.selection,
-            options.seed,
-        )?;
-        model.set_inducing(chosen.as_ref())?;
+        let (count, selection, seed) = (options.inducing_count(), options.selection, options.seed);
+        if shared {
+            let chosen = inducing::choose_by_terms(x.as_ref(), kernel, theta, count, selection, seed)?;
+            model.set_inducing_by_terms(chosen.inputs.as_ref(), &chosen.own)?;
+        } else {
+            // A process of its own for each latent function would need terms of its own.
+            let chosen = inducing::choose(x.as_ref(), kernel, theta, count, selection, seed)?;
+            model.set_inducing(chosen.as_ref())?;
+        }
     }
     Ok(SparseProblem { model, x, observations, details })
 }

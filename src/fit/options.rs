@@ -1,6 +1,6 @@
 //! What a fit may be told.
 
-use crate::inducing::Selection;
+use crate::inducing::{OwnInducing, Selection};
 use crate::inference::{SteinPreset, VariationalFamily};
 use crate::kernel::KernelExpression;
 use crate::likelihood::{Approximation, Family};
@@ -125,6 +125,9 @@ pub struct FitOptions {
     pub selection: Selection,
     /// Inducing points, M×D, in the inputs' own units, instead of those that would be chosen.
     pub inducing_points: Option<Mat<f64>>,
+    /// Terms of the kernel whose inducing points stand first among those that are given
+    /// ([`SparseModel::own_inducing`](crate::model::SparseModel::own_inducing)).
+    pub inducing_terms: Vec<OwnInducing>,
     /// Whether the inducing points climb with the parameters; where absent, those that are not given do in minibatched fits.
     pub optimise_inducing: Option<bool>,
     /// What stands for the evidence where inducing values are integrated out.
@@ -191,6 +194,7 @@ impl Default for FitOptions {
             inducing: None,
             selection: Selection::default(),
             inducing_points: None,
+            inducing_terms: Vec::new(),
             optimise_inducing: None,
             collapsed: CollapsedForm::default(),
             batch: 256,

@@ -18,6 +18,7 @@ mod distinct;
 mod greedy;
 mod k_means;
 mod open;
+mod terms;
 
 use crate::kernel::{Kernel, Points};
 use crate::{Error, Result};
@@ -29,6 +30,7 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
+pub use terms::{ByTerms, OwnInducing, choose_by_terms, choose_others};
 
 /// Rows that greedy selection and k-means look at; where there are more, this many at random stand for all.
 /// 600 points among them take 96 MB in greedy selection.

@@ -24,6 +24,7 @@ mod periodic;
 mod shares;
 mod sphere;
 mod stationary;
+mod terms;
 mod trivial;
 
 pub use adjoint::{InputAdjoint, StripAdjoint};
@@ -37,6 +38,7 @@ pub use metric::{Euclidean, Metric, Slopes};
 pub use periodic::{Cosine, Periodic};
 pub use sphere::Sphere;
 pub use stationary::{Matern12, Matern32, Matern52, Radial, RationalQuadratic, Rbf, Stationary};
+pub use terms::Terms;
 pub use trivial::{Constant, White};
 
 /// A covariance function: a leaf, a sum or a product.

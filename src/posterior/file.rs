@@ -7,6 +7,7 @@
 use super::Posterior;
 use super::fitted::{Details, FittedModel};
 use crate::dataset::Standardisation;
+use crate::inducing::OwnInducing;
 use crate::kernel::{InputColumns, KernelExpression};
 use crate::likelihood::{Approximation, Family, Likelihood, Observation};
 use crate::mean::Mean;
@@ -92,6 +93,9 @@ struct SparseHeader {
     form: SparseForm,
     rows: usize,
     class_shares: Vec<f64>,
+    /// Terms of the kernel whose inducing inputs stand first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    own_inducing: Vec<OwnInducing>,
 }
 
 /// What a draw says about latent values.
@@ -142,9 +146,12 @@ impl FittedModel {
             likelihood: model.family(),
             latent_values: LatentForm::of(model),
             sparse: match model {
-                GpModel::Sparse(SparseGp { form, rows, class_shares, .. }) => {
-                    Some(SparseHeader { form: *form, rows: *rows, class_shares: class_shares.clone() })
-                }
+                GpModel::Sparse(SparseGp { model, form, rows, class_shares }) => Some(SparseHeader {
+                    form: *form,
+                    rows: *rows,
+                    class_shares: class_shares.clone(),
+                    own_inducing: model.own_inducing().to_vec(),
+                }),
                 _ => None,
             },
             noise_kernel: details.noise_kernel.as_ref().map(ToString::to_string),
@@ -260,12 +267,13 @@ fn rebuild(header: Header, tensors: &SafeTensors<'_>) -> Result<FittedModel> {
             GpModel::Exact(Exact::new(x.as_ref(), &y, process.kernel, process.mean)?)
         }
         ("sparse" | "svgp" | "sparse-latent", None) => {
-            let Some(SparseHeader { form, rows, class_shares }) = header.sparse else {
+            let Some(SparseHeader { form, rows, class_shares, own_inducing }) = header.sparse else {
                 return Err(damaged("it does not say what becomes of its inducing values".into()));
             };
             let processes = processes(process, noise_kernel.as_ref(), &inputs)?;
             let likelihood = likelihood(header.likelihood, header.class_names.as_deref())?;
-            let model = SparseModel::new(x.as_ref(), likelihood, processes)?;
+            let mut model = SparseModel::new(x.as_ref(), likelihood, processes)?;
+            model.set_inducing_by_terms(x.as_ref(), &own_inducing)?;
             let gp = GpModel::Sparse(SparseGp { model, form, rows, class_shares });
             if gp.name() != header.model || (header.model == "sparse" && gp.family() != Family::Gaussian) {
                 return Err(damaged("its kind is not that of its inducing values".into()));

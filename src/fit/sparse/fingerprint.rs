@@ -28,6 +28,7 @@ pub(super) fn of_fit(
     let told = FitOptions { interrupt: None, checkpoint: None, ..options.clone() };
     format!("{told:?}{:?}", model.layout().parameters()).hash(&mut hasher);
     model.inducing().col_iter().for_each(|c| c.iter().for_each(|v| v.to_bits().hash(&mut hasher)));
+    model.own_inducing().hash(&mut hasher);
     let version = env!("CARGO_PKG_VERSION");
     format!("{version} {} {rows} rows {data:016x} {:016x}", choice.name(), hasher.finish())
 }

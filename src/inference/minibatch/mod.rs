@@ -286,13 +286,14 @@ impl Run<'_> {
 }
 
 impl Reselection {
-    /// Inducing inputs for the first latent function's kernel at θ.
+    /// Inducing inputs for the first latent function's kernel at θ; those of single terms stay.
     ///
     /// # Errors
     /// Those of [`inducing::choose`].
     pub fn choose(&self, model: &SparseModel, theta: &[f64], seed: u64) -> Result<Mat<f64>> {
         let kernel = &model.process(0).kernel;
         let theta = &theta[..kernel.parameter_count()];
-        inducing::choose(self.sample.as_ref(), kernel, theta, self.count, self.selection, seed)
+        let own = (model.own_inducing(), model.inducing());
+        inducing::choose_others(self.sample.as_ref(), kernel, theta, self.count, own, self.selection, seed)
     }
 }

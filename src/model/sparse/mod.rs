@@ -19,6 +19,7 @@ mod conditioned;
 mod expectations;
 mod gaussian;
 mod held;
+mod inducing_kernel;
 mod projection;
 #[cfg(test)]
 mod tests;
@@ -32,6 +33,7 @@ pub use held::{HeldScore, HeldSums, HeldWorkspace};
 pub use whitened::{Whitened, WhitenedWorkspace};
 
 use super::structure::{Process, Structure};
+use crate::inducing::OwnInducing;
 use crate::kernel::Points;
 use crate::likelihood::Likelihood;
 use crate::parameter::Layout;
@@ -46,6 +48,7 @@ const MOST_INDUCING: usize = 5_000;
 #[derive(Debug, Clone)]
 pub struct SparseModel {
     inducing: Mat<f64>,
+    own: Vec<OwnInducing>,
     /// Changes with the inducing inputs.
     version: u64,
     structure: Structure,
@@ -77,7 +80,36 @@ impl SparseModel {
             return Err(Error::NotFiniteValue { what: "inducing inputs" });
         }
         let structure = Structure::new(likelihood, processes, dim)?;
-        Ok(Self { inducing: inducing.to_owned(), version: 0, structure })
+        Ok(Self { inducing: inducing.to_owned(), own: Vec::new(), version: 0, structure })
+    }
+
+    /// The same model with other inducing inputs Z (M×D), of which the first are those of single terms of the kernel, a sum
+    /// ([`choose_by_terms`](crate::inducing::choose_by_terms)): all of `own[0]`, all of `own[1]`, …; the others are those of the
+    /// other terms together. Inputs of single terms have no gradient: they are where rows are.
+    ///
+    /// # Errors
+    /// As [`SparseModel::set_inducing`]; [`Error::Invalid`] where terms are not ascending or not those of the kernel, where a
+    /// number is zero or Z has other rows than these and, for other terms, at least one; and for several processes.
+    pub fn set_inducing_by_terms(
+        &mut self,
+        inducing: MatRef<'_, f64>,
+        own: &[OwnInducing],
+    ) -> Result<()> {
+        let terms = self.process(0).kernel.terms().len();
+        let ascend = own.windows(2).all(|pair| pair[0].term < pair[1].term);
+        let exist = own.iter().all(|own| own.term < terms && own.count > 0);
+        if !ascend || !exist || (!own.is_empty() && self.places() > 1) {
+            return Err(Error::Invalid(format!(
+                "inducing inputs of single terms: {own:?} of a kernel with {terms} terms and {} processes",
+                self.places()
+            )));
+        }
+        let before = std::mem::replace(&mut self.own, own.to_vec());
+        let set = self.set_inducing(inducing);
+        if set.is_err() {
+            self.own = before;
+        }
+        set
     }
 
     /// The same model with other inducing inputs.
@@ -92,6 +124,14 @@ impl SparseModel {
         if inducing.nrows() == 0 || inducing.nrows() > MOST_INDUCING {
             return Err(Error::Invalid(format!(
                 "{} inducing inputs: there must be 1 to {MOST_INDUCING}",
+                inducing.nrows()
+            )));
+        }
+        let of_terms: usize = self.own.iter().map(|own| own.count).sum();
+        let are_all = self.own.len() == self.process(0).kernel.terms().len();
+        if inducing.nrows() < of_terms || (inducing.nrows() == of_terms) != are_all {
+            return Err(Error::Invalid(format!(
+                "{} inducing inputs, of which {of_terms} are those of single terms",
                 inducing.nrows()
             )));
         }
@@ -116,6 +156,11 @@ impl SparseModel {
     /// Inducing inputs Z, M×D.
     pub fn inducing(&self) -> MatRef<'_, f64> {
         self.inducing.as_ref()
+    }
+
+    /// Terms of the kernel whose inducing inputs stand first in Z.
+    pub fn own_inducing(&self) -> &[OwnInducing] {
+        &self.own
     }
 
     /// Number of inducing inputs M.

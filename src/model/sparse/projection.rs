@@ -2,6 +2,7 @@
 //!
 //! With C = K(Z, X) and the adjoint Ā of A: C̄ = L⁻ᵀĀ, L̄ = −tril(C̄Aᵀ), so that LᵀL̄ has the lower triangle of −ĀAᵀ.
 
+use super::inducing_kernel::InducingKernel;
 use super::{InducingGaussian, SparseModel};
 use crate::Result;
 use crate::kernel::{KernelWorkspace, Points};
@@ -31,7 +32,8 @@ pub(super) struct Projection {
     pub symmetric: Mat<f64>,
     pub inverse: Mat<f64>,
     pub product: Mat<f64>,
-    kernel: KernelWorkspace,
+    kernel: InducingKernel,
+    diagonal: KernelWorkspace,
     scratch: FactorScratch,
     pub jitter: f64,
     /// The kernel's parameters and the inducing inputs that `factor` is of.
@@ -77,7 +79,8 @@ impl Projection {
             symmetric: square(),
             inverse: square(),
             product: square(),
-            kernel: KernelWorkspace::new(kernel, m, model.dim()),
+            kernel: InducingKernel::new(model, place),
+            diagonal: KernelWorkspace::new(kernel, 1, model.dim()),
             scratch: FactorScratch::new(m),
             jitter: 0.0,
             of: None,
@@ -97,7 +100,7 @@ impl Projection {
         loop {
             let mut mean_diagonal = 0.0;
             let fill = |mut out: MatMut<'_, f64>| {
-                placed.process.kernel.gram(theta, model.points(), out.rb_mut(), &mut self.kernel, par);
+                self.kernel.gram(theta, model.points(), out.rb_mut(), par);
                 mean_diagonal = (0..m).map(|i| out[(i, i)]).sum::<f64>() / m as f64;
                 (0..m).for_each(|i| out[(i, i)] += base * mean_diagonal);
             };
@@ -124,7 +127,7 @@ impl Projection {
     ) {
         let placed = &model.structure.processes[self.place];
         let (kernel, theta) = (&placed.process.kernel, &theta[placed.kernel.clone()]);
-        kernel.cross(theta, model.points(), x, out.rb_mut(), &mut self.kernel, par);
+        self.kernel.cross(theta, model.points(), x, out.rb_mut(), par);
         kernel.diagonal(theta, x, diagonal);
         solve_lower(self.factor.as_ref(), out, par);
     }
@@ -201,13 +204,13 @@ impl Projection {
         par: Par,
     ) {
         let placed = &model.structure.processes[self.place];
-        let (kernel, theta) = (&placed.process.kernel, &theta[placed.kernel.clone()]);
+        let theta = &theta[placed.kernel.clone()];
         let gradient = &mut gradient[placed.kernel.clone()];
         let (adjoint, z) = (&self.adjoint, model.points());
         let of_gram = |j: usize, rows: Range<usize>, out: &mut [f64]| {
             out.copy_from_slice(&adjoint.col_as_slice(j)[rows]);
         };
-        kernel.gram_adjoint(theta, z, &of_gram, gradient, z_gradient, &mut self.kernel, par);
+        self.kernel.gram_adjoint(theta, z, &of_gram, gradient, z_gradient, par);
     }
 
     /// The part of the rows.
@@ -226,12 +229,12 @@ impl Projection {
         let placed = &model.structure.processes[self.place];
         let (kernel, theta) = (&placed.process.kernel, &theta[placed.kernel.clone()]);
         let gradient = &mut gradient[placed.kernel.clone()];
-        let (z, workspace) = (model.points(), &mut self.kernel);
+        let z = model.points();
         let of_cross = |j: usize, rows: Range<usize>, out: &mut [f64]| cross.column(j, rows, out);
         // The rows stay where they are, but their adjoints come with those of Z.
         let mut of_rows = z_gradient.as_ref().map(|_| Mat::zeros(x.rows(), x.dim()));
         let inputs = z_gradient.zip(of_rows.as_mut().map(|r| r.as_mut()));
-        kernel.cross_adjoint(theta, z, x, &of_cross, gradient, inputs, workspace, par);
-        kernel.diagonal_adjoint(theta, x, diagonal, gradient, workspace);
+        self.kernel.cross_adjoint(theta, z, x, &of_cross, gradient, inputs, par);
+        kernel.diagonal_adjoint(theta, x, diagonal, gradient, &mut self.diagonal);
     }
 }
