@@ -41,6 +41,7 @@ impl Fits {
             priors: study.priors.iter().map(|(path, prior)| (path.clone(), Some(*prior))).collect(),
             inducing: Some(study.inducing),
             particles: study.particles,
+            seed: study.seed,
             warm_up: study.warm_up,
             iterations: study.iterations,
             ..FitOptions::default()

@@ -5,7 +5,8 @@
 //!
 //! DATA is a folder with the tables that `docs/air_quality.md` names; they are not part of this repository. Each study is
 //! fitted twice with the same inducing points: by particles with a Gaussian each, and by one Gaussian at the mode.
-//! `--kernel EXPR`, `--region WEST,SOUTH,EAST,NORTH`, `--prior PATH=DISTRIBUTION`, `--inducing M`, `--particles J`, `--warm-up T` and `--iterations T` change a study.
+//! `--kernel EXPR`, `--region WEST,SOUTH,EAST,NORTH`, `--prior PATH=DISTRIBUTION`, `--inducing M`, `--particles J`,
+//! `--warm-up T`, `--iterations T` and `--seed S` change a study.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -30,6 +31,7 @@ struct Arguments {
     kernel: Option<String>,
     region: Option<Vec<f64>>,
     priors: Vec<(String, Prior)>,
+    seed: u64,
     inducing: Option<usize>,
     particles: Option<usize>,
     warm_up: Option<usize>,
@@ -58,6 +60,7 @@ impl Arguments {
                     let (path, prior) = value.split_once('=').ok_or("--prior takes PATH=DISTRIBUTION")?;
                     arguments.priors.push((path.into(), prior.parse()?));
                 }
+                "--seed" => arguments.seed = value.parse()?,
                 "--inducing" => arguments.inducing = Some(value.parse()?),
                 "--particles" => arguments.particles = Some(value.parse()?),
                 "--warm-up" => arguments.warm_up = Some(value.parse()?),
@@ -73,7 +76,8 @@ impl Arguments {
         let region = self.region.as_deref().and_then(|r| r.try_into().ok());
         Study {
             region: region.unwrap_or(study.region),
-            priors: if self.priors.is_empty() { study.priors } else { self.priors.clone() },
+            priors: self.priors.clone(),
+            seed: self.seed,
             kernel: self.kernel.clone().unwrap_or(study.kernel),
             inducing: self.inducing.unwrap_or(study.inducing),
             particles: self.particles.unwrap_or(study.particles),

@@ -40,6 +40,8 @@ pub struct Study {
     pub kernel: String,
     /// Priors in place of the default ones, on the model's scale.
     pub priors: Vec<(String, Prior)>,
+    /// Seed of the fits.
+    pub seed: u64,
     /// Parameters that are distances, in kilometres, with their names.
     pub lengthscales: Vec<(&'static str, &'static str)>,
     pub inducing: usize,
@@ -70,7 +72,8 @@ fn study(name: &str, folder: &Path, more: More) -> Outcome<Study> {
         data: air_quality::read(name, folder)?,
         region: more.region,
         kernel: experiment.kernel.into(),
-        priors: experiment.priors,
+        priors: Vec::new(),
+        seed: 0,
         lengthscales: distances(),
         inducing: experiment.inducing,
         particles: experiment.particles,

@@ -8,7 +8,6 @@ use crate::compare::grid::{GridTable, Recipe};
 use crate::compare::results::replace;
 use crate::dataset::Dataset;
 use crate::fit::{FitOptions, ModelChoice};
-use crate::parameter::Prior;
 use crate::table::{
     Encoded, Encoding, EncodingOptions, Missing, Preparation, Table, TargetUse, Values, write,
 };
@@ -25,8 +24,6 @@ pub struct Experiment {
     pub title: &'static str,
     /// Kernel expression.
     pub kernel: &'static str,
-    /// Priors in place of the default ones, on the model's scale.
-    pub priors: Vec<(String, Prior)>,
     /// Number of inducing points.
     pub inducing: usize,
     /// Number of particles.
@@ -94,7 +91,6 @@ fn beijing() -> Experiment {
         name: "beijing",
         title: "Beijing, NO2 every hour, 2013-03-01 to 2017-02-28",
         kernel: HOURLY_FOR_YEARS,
-        priors: stations_differ(),
         inducing: 300,
         particles: 10,
     }
@@ -106,24 +102,9 @@ fn winter() -> Experiment {
         name: "winter",
         title: "Beijing, NO2 every hour, 2015-01-01 to 2015-02-04",
         kernel: HOURLY,
-        priors: stations_alike(),
         inducing: 200,
         ..beijing()
     }
-}
-
-/// Means of stations differ by about as much as over a city and its surroundings, within some ten to a hundred kilometres. Nine
-/// stations alone would say that they hardly do, and a surface with a long reach goes on where there are none.
-fn stations_differ() -> Vec<(String, Prior)> {
-    vec![
-        ("kernel.0.variance".into(), Prior::Gamma { shape: 4.0, scale: 0.1 }),
-        ("kernel.0.lengthscales".into(), Prior::LogNormal { mu: 1.0, sigma: 0.5 }),
-    ]
-}
-
-/// Means of stations differ by a part of what times differ by.
-fn stations_alike() -> Vec<(String, Prior)> {
-    vec![("kernel.0.variance".into(), Prior::Gamma { shape: 2.0, scale: 0.1 })]
 }
 
 /// The United Kingdom, daily means at background sites: beside a road it is the road that counts.
@@ -132,7 +113,6 @@ fn uk() -> Experiment {
         name: "uk",
         title: "United Kingdom, daily means of NO2 at background sites, 2020-02-01 to 2020-08-31",
         kernel: DAILY,
-        priors: stations_alike(),
         inducing: 200,
         particles: 10,
     }
@@ -231,10 +211,6 @@ fn table(name: &str, folder: &Path, recipe: &Recipe, options: &SuiteOptions) -> 
 /// Both methods search for the mode alike, on the same samples, so that they share their inducing points.
 fn adapted(recipe: &Recipe, experiment: &Experiment, asked: &SuiteOptions) -> Result<Recipe> {
     let given = &recipe.options;
-    let mut priors: Vec<_> = experiment.priors.iter().map(|(path, p)| (path.clone(), Some(*p))).collect();
-    if !given.priors.is_empty() {
-        priors.clone_from(&given.priors);
-    }
     let kernel = match &given.kernel {
         Some(kernel) => kernel.clone(),
         None => experiment.kernel.parse()?,
@@ -245,7 +221,6 @@ fn adapted(recipe: &Recipe, experiment: &Experiment, asked: &SuiteOptions) -> Re
             model => model,
         }),
         kernel: Some(kernel),
-        priors,
         inducing: given.inducing.or(Some(experiment.inducing)),
         batch: asked.batch.unwrap_or(given.batch),
         ..given.clone()

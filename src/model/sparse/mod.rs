@@ -90,11 +90,7 @@ impl SparseModel {
     /// # Errors
     /// As [`SparseModel::set_inducing`]; [`Error::Invalid`] where terms are not ascending or not those of the kernel, where a
     /// number is zero or Z has other rows than these and, for other terms, at least one; and for several processes.
-    pub fn set_inducing_by_terms(
-        &mut self,
-        inducing: MatRef<'_, f64>,
-        own: &[OwnInducing],
-    ) -> Result<()> {
+    pub fn set_inducing_by_terms(&mut self, inducing: MatRef<'_, f64>, own: &[OwnInducing]) -> Result<()> {
         let terms = self.process(0).kernel.terms().len();
         let ascend = own.windows(2).all(|pair| pair[0].term < pair[1].term);
         let exist = own.iter().all(|own| own.term < terms && own.count > 0);
