@@ -51,13 +51,13 @@ impl Folder {
 }
 
 fn table(rows: usize) -> String {
-    let mut text = "a,b,y,flag,count\n".to_owned();
+    let mut text = "a,b,y,flag,count,place\n".to_owned();
     for i in 0..rows {
         let (a, b) = ((i as f64 * 0.618).fract() * 4.0, (i as f64 * 0.755).fract() * 4.0);
         let noise = (i as f64 * 0.569).fract() - 0.5;
         let f = (1.5 * a).sin() + 0.4 * b;
         let (flag, count) = (u8::from(f + noise > 0.8), (f + 2.0 * noise + 1.0).exp().floor());
-        text += &format!("{a},{b},{},{flag},{}\n", f + 0.6 * noise, count.min(30.0));
+        text += &format!("{a},{b},{},{flag},{},{}\n", f + 0.6 * noise, count.min(30.0), i % 5);
     }
     text
 }
@@ -160,6 +160,27 @@ fn every_sparse_model_predicts_the_same_after_it_was_saved() {
     }
 }
 
+/// The places' inducing points are values of their own term, and must be again when the file is read.
+#[test]
+fn a_term_that_sees_few_inputs_keeps_its_inducing_points() {
+    let folder = Folder::new(150);
+    folder.write("later.csv", table(200));
+    for model in [
+        "sparse --method map --target y",
+        "svgp --method vi --target y",
+        "svgp --particles 3 --iterations 20 --warm-up 60 --likelihood bernoulli --target flag",
+    ] {
+        let fitted = folder.json(&format!(
+            "fit t.csv --inputs a,b,place --kernel rbf(a,b)+matern32(place) --inducing 24 --test later.csv --out m \
+             --model {model}"
+        ));
+        let scores = folder.json("score m later.csv");
+        assert_eq!(scores["test"], fitted["test"], "{model}");
+        let (status, out, err) = folder.run("predict m later.csv");
+        assert_eq!((status, out.lines().count()), (0, 201), "{model}: {err}");
+    }
+}
+
 #[test]
 fn large_tables_are_fitted_by_sparse_models_with_a_notice() {
     let folder = Folder::new(2600);
@@ -202,12 +223,12 @@ fn a_fit_that_was_killed_again_and_again_ends_in_the_same_result() {
     let folder = Folder::new(400);
     let models = [
         "svgp --likelihood bernoulli --target flag",
-        "svgp --target y --kernel rbf(a)+matern32(b)",
+        "svgp --target y --kernel rbf(a)+matern32(b)+matern12(place)",
         "sparse-latent --target y",
     ];
     for model in models {
         let line = format!(
-            "fit t.csv --inputs a,b --holdout 0.2 --inducing 60 --warm-up 200 --iterations 60 --particles 6 --batch 64 --model \
+            "fit t.csv --inputs a,b,place --holdout 0.2 --inducing 60 --warm-up 200 --iterations 60 --particles 6 --batch 64 --model \
              {model}"
         );
         let clock = Instant::now();
