@@ -45,7 +45,7 @@ fn model(kernel: &str, inducing: usize) -> SparseModel {
     for (i, start) in starts.iter().enumerate() {
         let path = model.layout().parameters()[i].path.clone();
         if path.contains("lengthscales") {
-            model.layout_mut().change(&path, |p| p.start = 0.4 * start).unwrap();
+            model.layout_mut().change(&path, |p| p.start = 0.25 * start).unwrap();
         }
     }
     model
