@@ -3,8 +3,8 @@
     python benches/peers/sparse.py [--threads 2] [--rounds 5]
 
 M = 600, B = 256, D = 3, ARD RBF, Gaussian noise, float64: the sizes of `cargo bench --bench sparse -- "Stein force"`, which is
-to be run in turn with this. Printed is the faster of the particles one after the other and all at once (`vmap`). Python 3.11; measured with
-JAX 0.10.2.
+to be run in turn with this. Printed are medians for the particles one after the other and all at once (`vmap`). Python 3.11;
+measured with JAX 0.10.2.
 """
 
 import argparse
