@@ -98,7 +98,7 @@ impl<'a> Block<'a> {
         let (before, column) = self.factor.split_at_mut(start);
         let mut features = Features::default();
         features.prepare(kernel, theta, Points::columns_of(point, 1, point.len()));
-        let features = (self.features.points(), features.values());
+        let features = (self.features.rows(), features.values());
         let strip = Strip { x: self.x, z: point, same: None, features };
         kernel.strip(theta, strip, column, &mut self.scratch);
         let variances = &mut self.variances;

@@ -3,7 +3,7 @@
 
 use crate::Result;
 use crate::kernel::{Kernel, KernelWorkspace, Points};
-use crate::linalg::elementwise::inner_product;
+use crate::linalg::elementwise::dot;
 use crate::linalg::triangular::solve_lower;
 use crate::linalg::{FactorScratch, factor_with_jitter, in_parallel};
 use faer::prelude::ReborrowMut;
@@ -29,6 +29,6 @@ pub(super) fn mean_variance(kernel: &Kernel, theta: &[f64], x: Points<'_>, z: &M
     let mut cross = Mat::zeros(m, n);
     kernel.cross(theta, Points::of(z), x, cross.as_mut(), &mut workspace, in_parallel());
     solve_lower(factor.as_ref(), cross.as_mut(), in_parallel());
-    let explained = (0..n).map(|i| inner_product(cross.col_as_slice(i), cross.col_as_slice(i))).sum::<f64>();
+    let explained = (0..n).map(|i| dot(cross.col_as_slice(i), cross.col_as_slice(i))).sum::<f64>();
     Ok(-explained / n as f64)
 }

@@ -4,9 +4,9 @@
 //! order of the shares. So the result does not depend on the number of threads.
 
 use super::adjoint::InputAdjoint;
+use super::features::Features;
 use super::shares::{SHARES, Shares, for_each_index, for_each_part, strips};
 use super::{Kernel, Points, Recorded, STRIP, Strip, StripAdjoint};
-use crate::linalg::elementwise::vectorise;
 use faer::prelude::ReborrowMut;
 use faer::{Mat, MatMut, Par};
 use std::ops::Range;
@@ -17,33 +17,6 @@ pub struct KernelWorkspace {
     blocks: Vec<Block>,
     rows: Features,
     points: Features,
-}
-
-/// [Features](super::Covariance::features) of some rows.
-#[derive(Debug, Default)]
-pub(crate) struct Features {
-    values: Vec<f64>,
-    count: usize,
-    rows: usize,
-}
-
-impl Features {
-    /// Those of `x`, in the place of those before.
-    pub(crate) fn prepare(&mut self, kernel: &Kernel, theta: &[f64], x: Points<'_>) -> Points<'_> {
-        (self.count, self.rows) = (kernel.feature_count(), x.rows());
-        self.values.resize(self.count * self.rows, 0.0);
-        kernel.features(theta, x, &mut self.values);
-        self.points()
-    }
-
-    /// Column by column.
-    pub(crate) fn values(&self) -> &[f64] {
-        &self.values
-    }
-
-    pub(crate) fn points(&self) -> Points<'_> {
-        Points::columns_of(&self.values, self.rows, self.count)
-    }
 }
 
 #[derive(Debug)]
@@ -188,12 +161,10 @@ impl Kernel {
                 };
                 let weighted = &mut block.buffers.weights[..end - first];
                 weights(j, first..end, weighted);
-                // The lower triangle stands for both: entries off the diagonal count twice.
-                let (_, off_diagonal) = weighted.split_at_mut(usize::from(same));
-                vectorise(
-                    #[inline(always)]
-                    || off_diagonal.iter_mut().for_each(|w| *w *= 2.0),
-                );
+                // The lower triangle stands for both, and is counted twice at the end: its diagonal is there but once.
+                if same {
+                    weighted[0] *= 0.5;
+                }
                 let mut adjoint = StripAdjoint {
                     theta: &mut block.theta,
                     inputs: inputs.then(|| InputAdjoint {
@@ -206,10 +177,10 @@ impl Kernel {
             }
         });
         for (index, block) in blocks.iter().enumerate() {
-            theta_adjoint.iter_mut().zip(&block.theta).for_each(|(a, b)| *a += b);
+            theta_adjoint.iter_mut().zip(&block.theta).for_each(|(a, b)| *a += 2.0 * b);
             if let Some(x_adjoint) = &mut x_adjoint {
-                block.add_rows(shares.range(index), STRIP, x_adjoint.rb_mut());
-                block.add_points(0, x_adjoint.rb_mut());
+                block.add_rows(2.0, shares.range(index), STRIP, x_adjoint.rb_mut());
+                block.add_points(2.0, 0, x_adjoint.rb_mut());
             }
         }
     }
@@ -264,8 +235,8 @@ impl Kernel {
             if let Some((x_adjoint, z_adjoint)) = &mut input_adjoints {
                 let (rows, columns) = shares.of_both(index, n, z.rows());
                 let stride = rows.len();
-                block.add_rows(rows, stride, x_adjoint.rb_mut());
-                block.add_points(columns.start, z_adjoint.rb_mut());
+                block.add_rows(1.0, rows, stride, x_adjoint.rb_mut());
+                block.add_points(1.0, columns.start, z_adjoint.rb_mut());
             }
         }
     }
@@ -331,21 +302,21 @@ impl Block {
         }
     }
 
-    /// Adds the adjoint of these rows, whose columns are `stride` apart.
-    fn add_rows(&self, rows: Range<usize>, stride: usize, mut x_adjoint: MatMut<'_, f64>) {
+    /// Adds the adjoint of these rows, whose columns are `stride` apart, `times` over.
+    fn add_rows(&self, times: f64, rows: Range<usize>, stride: usize, mut x_adjoint: MatMut<'_, f64>) {
         for d in 0..x_adjoint.ncols() {
             for (i, row) in rows.clone().enumerate() {
-                x_adjoint[(row, d)] += self.x[d * stride + i];
+                x_adjoint[(row, d)] += times * self.x[d * stride + i];
             }
         }
     }
 
-    /// Adds the adjoint of points from number `start` on.
-    fn add_points(&self, start: usize, mut adjoint: MatMut<'_, f64>) {
+    /// Adds the adjoint of points from number `start` on, `times` over.
+    fn add_points(&self, times: f64, start: usize, mut adjoint: MatMut<'_, f64>) {
         let dim = adjoint.ncols();
         for (j, point) in self.z.chunks(dim.max(1)).enumerate() {
             for (d, v) in point.iter().enumerate() {
-                adjoint[(start + j, d)] += v;
+                adjoint[(start + j, d)] += times * v;
             }
         }
     }

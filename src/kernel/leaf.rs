@@ -1,6 +1,6 @@
 //! The seam of covariance functions: what one leaf offers.
 
-use super::StripAdjoint;
+use super::{FeatureRows, StripAdjoint};
 use faer::{Mat, MatRef};
 use std::fmt::Debug;
 
@@ -177,11 +177,6 @@ impl<'a> Points<'a> {
         Points(self.0.subrows(start, count))
     }
 
-    /// Columns `start..start + count`.
-    pub(crate) fn columns(&self, start: usize, count: usize) -> Points<'a> {
-        Points(self.0.subcols(start, count))
-    }
-
     /// Copies row `i` into `out` (length D).
     pub fn row_into(&self, i: usize, out: &mut [f64]) {
         for (d, o) in out.iter_mut().enumerate() {
@@ -209,14 +204,14 @@ pub struct Strip<'a> {
     /// The row that is the same observation as z, if any is: white noise appears there only.
     pub same: Option<usize>,
     /// [Features](Covariance::features) of the rows and of the point, of the kernel at hand.
-    pub features: (Points<'a>, &'a [f64]),
+    pub features: (FeatureRows<'a>, &'a [f64]),
 }
 
 impl<'a> Strip<'a> {
     /// The same strip for a part whose features start at `offset`.
     pub(crate) fn part(&self, offset: usize, count: usize) -> Strip<'a> {
         let (rows, point) = self.features;
-        Strip { features: (rows.columns(offset, count), &point[offset..offset + count]), ..*self }
+        Strip { features: (rows.from(offset), &point[offset..offset + count]), ..*self }
     }
 
     /// Number of rows.

@@ -1,8 +1,9 @@
 //! What a stationary kernel means by distance: between rows as they are, or on the Earth (see [`Sphere`](super::Sphere)).
 
 use super::adjoint::InputAdjoint;
+use super::distances::{FirstMoment, Moments, SquaredDistances};
 use super::{Points, Strip};
-use crate::linalg::elementwise::sum_over;
+use crate::linalg::lanes::with_simd;
 use std::fmt::Debug;
 
 /// Squared distances s_i = r² between the rows of a strip and its point, in units of lengthscales.
@@ -12,11 +13,11 @@ pub trait Metric: Debug + Send + Sync + 'static {
     /// Whether [`Metric::adjoint`] asks for the distances again.
     const KEEPS_DISTANCES: bool = false;
 
-    /// Numbers of a row that distances are made of, if not of its columns as they are.
-    const FEATURES: usize = 0;
+    /// How many numbers of a row distances are made of.
+    fn feature_count(&self) -> usize;
 
     /// These numbers of all rows, column by column.
-    fn features(&self, _x: Points<'_>, _out: &mut [f64]) {}
+    fn features(&self, lengthscales: &[f64], x: Points<'_>, out: &mut [f64]);
 
     /// The input columns that it looks at.
     fn columns(&self) -> &[usize];
@@ -87,20 +88,25 @@ impl Metric for Euclidean {
         self.shared
     }
 
-    #[inline(always)]
-    fn squared_distances(&self, lengthscales: &[f64], strip: Strip<'_>, s: &mut [f64]) {
-        s.fill(0.0);
-        for (column, stretch, place) in self.each() {
+    fn feature_count(&self) -> usize {
+        self.columns.len()
+    }
+
+    /// The columns in units of their lengthscales.
+    fn features(&self, lengthscales: &[f64], x: Points<'_>, out: &mut [f64]) {
+        for ((column, stretch, place), out) in self.each().zip(out.chunks_mut(x.rows().max(1))) {
             let inverse = stretch / lengthscales[place];
-            let z = strip.z[column];
-            for (s, x) in s.iter_mut().zip(strip.x.column(column)) {
-                let t = (x - z) * inverse;
-                *s = t.mul_add(t, *s);
-            }
+            out.iter_mut().zip(x.column(column)).for_each(|(out, x)| *out = x * inverse);
         }
     }
 
-    /// ∂s/∂ℓ_d = −2 a_d² (x_d − z_d)²/ℓ_d³ and ∂s/∂x_d = 2 a_d² (x_d − z_d)/ℓ_d² = −∂s/∂z_d.
+    #[inline(always)]
+    fn squared_distances(&self, _: &[f64], strip: Strip<'_>, s: &mut [f64]) {
+        let (rows, point) = strip.features;
+        with_simd(SquaredDistances { rows, point, out: s });
+    }
+
+    /// In units of lengthscales ∂s/∂ℓ_d = −2 (x_d − z_d)²/ℓ_d and ∂s/∂x_d = 2 (x_d − z_d) = −∂s/∂z_d.
     #[inline(always)]
     fn adjoint(
         &self,
@@ -108,27 +114,23 @@ impl Metric for Euclidean {
         strip: Strip<'_>,
         slopes: Slopes<'_>,
         lengthscale_adjoint: &mut [f64],
-        mut inputs: Option<&mut InputAdjoint<'_>>,
+        inputs: Option<&mut InputAdjoint<'_>>,
     ) {
-        let slopes = slopes.slopes;
-        for (column, stretch, place) in self.each() {
-            let (z, reciprocal) = (strip.z[column], lengthscales[place].recip());
-            let inverse = stretch * reciprocal;
-            let x = strip.x.column(column);
-            let moment = sum_over(x, slopes, |x, c, total| {
-                let t = x - z;
-                (t * t).mul_add(c, total)
-            });
-            lengthscale_adjoint[place] -= 2.0 * moment * inverse * inverse * reciprocal;
-            if let Some(inputs) = &mut inputs {
-                let factor = 2.0 * inverse * inverse;
-                let (x_adjoint, z_adjoint) = inputs.column(column, x.len());
-                for ((a, x), c) in x_adjoint.iter_mut().zip(x).zip(slopes) {
-                    *a += factor * c * (x - z);
-                }
-                // A sum of its own: with one in it the loop above would not vectorise.
-                *z_adjoint -= factor * sum_over(x, slopes, |x, c, total| c.mul_add(x - z, total));
+        let ((rows, point), slopes) = (strip.features, slopes.slopes);
+        let each = |d: usize, moment: f64| {
+            let place = if self.shared { 0 } else { d };
+            lengthscale_adjoint[place] -= 2.0 * moment / lengthscales[place];
+        };
+        with_simd(Moments { rows, point, slopes, each });
+        let Some(inputs) = inputs else { return };
+        for (d, (column, stretch, place)) in self.each().enumerate() {
+            let (x, z, factor) = (rows.column(d), point[d], 2.0 * stretch / lengthscales[place]);
+            let (x_adjoint, z_adjoint) = inputs.column(column, x.len());
+            for ((a, x), c) in x_adjoint.iter_mut().zip(x).zip(slopes) {
+                *a += factor * c * (x - z);
             }
+            // A sum of its own: with one in it the loop above would not vectorise.
+            *z_adjoint -= factor * with_simd(FirstMoment { x, z, slopes });
         }
     }
 

@@ -14,8 +14,10 @@
 mod adjoint;
 #[cfg(test)]
 pub(crate) mod check;
+mod distances;
 mod dot_product;
 mod expression;
+mod features;
 mod geography;
 mod gram;
 mod leaf;
@@ -30,8 +32,9 @@ mod trivial;
 pub use adjoint::{InputAdjoint, StripAdjoint};
 pub use dot_product::{ArcCosine, ArcCosineOrder, Linear, Polynomial};
 pub use expression::{ExpressionError, ExpressionErrorKind, InputColumns, KernelExpression};
+pub use features::FeatureRows;
+pub(crate) use features::Features;
 pub use geography::{EARTH_RADIUS, Geography};
-pub(crate) use gram::Features;
 pub use gram::KernelWorkspace;
 pub use leaf::{Covariance, KernelParameter, ParameterRole, Points, Recorded, STRIP, Strip};
 pub use metric::{Euclidean, Metric, Slopes};

@@ -5,7 +5,9 @@
 
 use super::leaf::ParameterRole;
 use super::{Covariance, KernelParameter, Points, Recorded, STRIP, Strip, StripAdjoint};
-use crate::linalg::elementwise::{dot, exp, or_zero, sin_cos_half_turns, sum, sum_over, vectorise};
+use crate::linalg::elementwise::{
+    dot, exp_of_negative, or_zero, sin_cos_half_turns, sum, sum_over, vectorise,
+};
 use std::f64::consts::PI;
 
 /// k(x, z) = σ² exp(−½ Σ_d sin²(π(x_d − z_d)/p)/ℓ_d²): parameters `variance`, `lengthscales` (one shared, or
@@ -70,7 +72,7 @@ impl Periodic {
                 *s = t.mul_add(t, *s);
             }
         }
-        out.iter_mut().for_each(|s| *s = theta[0] * or_zero(exp(-0.5 * *s)));
+        out.iter_mut().for_each(|s| *s = theta[0] * or_zero(exp_of_negative(-0.5 * *s)));
     }
 }
 

@@ -91,9 +91,12 @@ impl Place {
 
 impl Metric for Sphere {
     const KEEPS_DISTANCES: bool = true;
-    const FEATURES: usize = NUMBERS;
 
-    fn features(&self, x: Points<'_>, out: &mut [f64]) {
+    fn feature_count(&self) -> usize {
+        NUMBERS
+    }
+
+    fn features(&self, _: &[f64], x: Points<'_>, out: &mut [f64]) {
         let n = x.rows();
         let (longitudes, latitudes) = (x.column(self.columns[0]), x.column(self.columns[1]));
         // Outside of it every fused product would be a call.
@@ -149,7 +152,7 @@ impl Metric for Sphere {
         // A pass that only writes, over the whole strip: with sums in it, it would not vectorise.
         let mut of_x = [[0.0; STRIP]; 2];
         let mut of_z = [[0.0; STRIP]; 2];
-        let n = slopes.slopes.len().min(STRIP);
+        let n = strip.len().min(STRIP);
         let ([x_lon, x_lat], [z_lon, z_lat]) = (&mut of_x, &mut of_z);
         let written = x_lon.iter_mut().zip(x_lat).zip(z_lon.iter_mut().zip(z_lat));
         let vectors = x.iter().zip(y).zip(z);

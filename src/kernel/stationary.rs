@@ -8,7 +8,7 @@ use super::geography::Geography;
 use super::leaf::ParameterRole;
 use super::metric::{Euclidean, Metric, Slopes};
 use super::{Covariance, KernelParameter, Points, Recorded, STRIP, Strip, StripAdjoint};
-use crate::linalg::elementwise::{dot, exp, or_zero, sum_over, vectorise};
+use crate::linalg::elementwise::{dot, exp_of_negative, or_zero, sum_over, vectorise};
 
 /// The shape of a stationary kernel, with variance 1.
 pub trait Radial: std::fmt::Debug + Send + Sync + Default + 'static {
@@ -54,11 +54,11 @@ pub struct RationalQuadratic;
 impl Radial for Rbf {
     #[inline(always)]
     fn value(s: f64, _: f64) -> f64 {
-        exp(-0.5 * s)
+        exp_of_negative(-0.5 * s)
     }
     #[inline(always)]
     fn value_and_slope(s: f64, _: f64) -> (f64, f64) {
-        let k = exp(-0.5 * s);
+        let k = exp_of_negative(-0.5 * s);
         (k, -0.5 * k)
     }
 }
@@ -66,13 +66,13 @@ impl Radial for Rbf {
 impl Radial for Matern12 {
     #[inline(always)]
     fn value(s: f64, _: f64) -> f64 {
-        exp(-s.sqrt())
+        exp_of_negative(-s.sqrt())
     }
     #[inline(always)]
     fn value_and_slope(s: f64, _: f64) -> (f64, f64) {
         // The slope is infinite at s = 0, where every (x_d − z_d)² that it meets is zero.
         let r = s.sqrt().max(1e-150);
-        let k = exp(-r);
+        let k = exp_of_negative(-r);
         (k, -0.5 * k / r)
     }
 }
@@ -81,27 +81,33 @@ impl Radial for Matern32 {
     #[inline(always)]
     fn value(s: f64, _: f64) -> f64 {
         let a = (3.0 * s).sqrt();
-        (1.0 + a) * exp(-a)
+        (1.0 + a) * exp_of_negative(-a)
     }
     #[inline(always)]
     fn value_and_slope(s: f64, _: f64) -> (f64, f64) {
         let a = (3.0 * s).sqrt();
-        let e = exp(-a);
+        let e = exp_of_negative(-a);
         ((1.0 + a) * e, -1.5 * e)
     }
+}
+
+/// 1 + a + a²/3.
+#[inline(always)]
+fn polynomial(a: f64) -> f64 {
+    a.mul_add(a.mul_add(1.0 / 3.0, 1.0), 1.0)
 }
 
 impl Radial for Matern52 {
     #[inline(always)]
     fn value(s: f64, _: f64) -> f64 {
         let a = (5.0 * s).sqrt();
-        (1.0 + a + a * a / 3.0) * exp(-a)
+        polynomial(a) * exp_of_negative(-a)
     }
     #[inline(always)]
     fn value_and_slope(s: f64, _: f64) -> (f64, f64) {
         let a = (5.0 * s).sqrt();
-        let e = exp(-a);
-        ((1.0 + a + a * a / 3.0) * e, -5.0 / 6.0 * (1.0 + a) * e)
+        let e = exp_of_negative(-a);
+        (polynomial(a) * e, -5.0 / 6.0 * (1.0 + a) * e)
     }
 }
 
@@ -109,7 +115,7 @@ impl Radial for RationalQuadratic {
     const HAS_ALPHA: bool = true;
     #[inline(always)]
     fn value(s: f64, alpha: f64) -> f64 {
-        exp(-alpha * (s / (2.0 * alpha)).ln_1p())
+        exp_of_negative(-alpha * (s / (2.0 * alpha)).ln_1p())
     }
     #[inline(always)]
     fn value_and_slope(s: f64, alpha: f64) -> (f64, f64) {
@@ -191,11 +197,11 @@ impl<R: Radial, M: Metric> Covariance for Stationary<R, M> {
     }
 
     fn feature_count(&self) -> usize {
-        M::FEATURES
+        self.metric.feature_count()
     }
 
-    fn features(&self, _: &[f64], x: Points<'_>, out: &mut [f64]) {
-        self.metric.features(x, out);
+    fn features(&self, theta: &[f64], x: Points<'_>, out: &mut [f64]) {
+        self.metric.features(&theta[self.lengthscales()], x, out);
     }
 
     fn strip(&self, theta: &[f64], strip: Strip<'_>, out: &mut [f64], _: &mut [f64]) {

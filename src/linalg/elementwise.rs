@@ -4,6 +4,7 @@
 //! processor has. The exponential of the standard library is a call per number: for a Gram matrix it costs
 //! as much as the Cholesky factorisation.
 
+use super::lanes::{Dot, Sum, with_simd};
 use pulp::Arch;
 
 /// Runs `work` compiled for the widest vector instructions at hand (AVX-512, else AVX2 and FMA, on x86-64).
@@ -13,43 +14,52 @@ pub(crate) fn vectorise<R>(work: impl FnOnce() -> R) -> R {
 }
 
 /// exp(x) for x ≤ 709, to within 2 units in the last place; 0 below −708.
-///
-/// Cody–Waite reduction x = n·ln 2 + r with |r| ≤ ln 2 / 2, then the Taylor polynomial of degree 13
-/// (truncation error below 2⁻⁵⁷ there) and 2ⁿ built in the exponent bits.
 #[inline(always)]
 pub(crate) fn exp(x: f64) -> f64 {
+    let value = exp_within_range(x.clamp(-708.0, 709.0));
+    if x < -708.0 { 0.0 } else { value }
+}
+
+/// exp(x) for x ≤ 0, to within 2 units in the last place; below −708 some 1e-308, which [`or_zero`] takes for 0.
+#[inline(always)]
+pub(crate) fn exp_of_negative(x: f64) -> f64 {
+    // In this order one instruction that lets a NaN pass.
+    exp_within_range(if -708.0 > x { -708.0 } else { x })
+}
+
+/// exp(x) for −708 ≤ x ≤ 709.
+///
+/// Cody–Waite reduction x = n·ln 2 + r with |r| ≤ ln 2 / 2, then 1 + r + r² q(r) with q of degree 9 through (eʳ − 1 − r)/r² at the
+/// Chebyshev points of that interval (relative error of the sum below 2⁻⁵⁵), and n added to the exponent's bits.
+#[inline(always)]
+fn exp_within_range(x: f64) -> f64 {
     const LOG2_E: f64 = std::f64::consts::LOG2_E;
     // ln 2 in two parts: the high one has trailing zeros, so that n·LN2_HIGH is exact.
     const LN2_HIGH: f64 = 6.931_471_803_691_238e-1;
     const LN2_LOW: f64 = 1.908_214_929_270_587_7e-10;
     // Adding and subtracting 1.5·2⁵² rounds to the nearest integer and leaves it in the low bits.
     const ROUND: f64 = 6_755_399_441_055_744.0;
-    let clamped = x.clamp(-708.0, 709.0);
-    let shifted = clamped.mul_add(LOG2_E, ROUND);
+    let shifted = x.mul_add(LOG2_E, ROUND);
     let n = shifted - ROUND;
-    let r = n.mul_add(-LN2_LOW, n.mul_add(-LN2_HIGH, clamped));
-    let mut p: f64 = 1.0 / 6_227_020_800.0;
+    let r = n.mul_add(-LN2_LOW, n.mul_add(-LN2_HIGH, x));
+    let mut p: f64 = 2.510_038_549_551_032e-8;
     for c in [
-        1.0 / 479_001_600.0,
-        1.0 / 39_916_800.0,
-        1.0 / 3_628_800.0,
-        1.0 / 362_880.0,
-        1.0 / 40_320.0,
-        1.0 / 5_040.0,
-        1.0 / 720.0,
-        1.0 / 120.0,
-        1.0 / 24.0,
-        1.0 / 6.0,
-        0.5,
+        2.762_008_844_540_974_6e-7,
+        2.755_726_845_999_706_4e-6,
+        2.480_152_129_595_437_6e-5,
+        1.984_126_986_305_361_8e-4,
+        1.388_888_891_721_371_7e-3,
+        8.333_333_333_330_062e-3,
+        4.166_666_666_662_413e-2,
+        1.666_666_666_666_666_9e-1,
+        0.500_000_000_000_000_1,
         1.0,
         1.0,
     ] {
         p = p.mul_add(r, c);
     }
-    let exponent = (shifted.to_bits() << 52).wrapping_add(0x3ff0_0000_0000_0000);
-    // A NaN must stay one: clamp keeps it, and the polynomial carries it.
-    let value = p * f64::from_bits(exponent);
-    if x < -708.0 { 0.0 } else { value }
+    // A NaN stays one: the exponent of p has all bits set then, and its mantissa is not zero.
+    f64::from_bits(p.to_bits().wrapping_add(shifted.to_bits() << 52))
 }
 
 /// A covariance as a share of the variance, or zero where it is so small that it changes no sum with the diagonal, nor a
@@ -95,7 +105,7 @@ pub(crate) fn sin_cos_half_turns(q: f64) -> (f64, f64) {
     (r * sin, cos)
 }
 
-/// Number of partial sums that [`dot`] and its relatives keep: enough to hide the latency of addition.
+/// Number of partial sums that [`sum_over`] keeps: enough to hide the latency of addition.
 const LANES: usize = 16;
 
 /// Σ_i f(a_i, b_i) with independent partial sums, in an order that depends only on the length.
@@ -119,9 +129,9 @@ pub(crate) fn sum_over(a: &[f64], b: &[f64], f: impl Fn(f64, f64, f64) -> f64) -
             partial[l] = f(ca[l], cb[l], partial[l]);
         }
     }
-    let mut total = 0.0;
+    let mut last = 0.0;
     for (va, vb) in rest_a.iter().zip(rest_b) {
-        total = f(*va, *vb, total);
+        last = f(*va, *vb, last);
     }
     // By halves: one after the other would take longer than the sum of a strip.
     let mut width = if chunks_a.is_empty() { 2 } else { LANES / 2 };
@@ -131,27 +141,17 @@ pub(crate) fn sum_over(a: &[f64], b: &[f64], f: impl Fn(f64, f64, f64) -> f64) -
         }
         width /= 2;
     }
-    total + partial[0]
+    last + partial[0]
 }
 
 /// Σ_i a_i b_i.
-#[inline(always)]
 pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
-    sum_over(a, b, |x, y, s| x.mul_add(y, s))
+    with_simd(Dot(a, b))
 }
 
 /// Σ_i a_i.
-#[inline(always)]
 pub(crate) fn sum(a: &[f64]) -> f64 {
-    sum_over(a, a, |x, _, s| s + x)
-}
-
-/// Σ_i a_i b_i, by the widest vector instructions at hand.
-pub(crate) fn inner_product(a: &[f64], b: &[f64]) -> f64 {
-    vectorise(
-        #[inline(always)]
-        || dot(a, b),
-    )
+    with_simd(Sum(a))
 }
 
 /// a_i += s b_i, by the widest vector instructions at hand.
@@ -200,11 +200,5 @@ mod tests {
             assert!((cos - sign * (std::f64::consts::PI * q).cos()).abs() < 4e-15, "cos at {q}");
         }
         assert_eq!(sin_cos_half_turns(1e15), (0.0, 1.0));
-    }
-
-    #[test]
-    fn dot_sums_every_element() {
-        let a: Vec<f64> = (0..37).map(f64::from).collect();
-        assert_eq!(dot(&a, &a), (0..37).map(|i| f64::from(i * i)).sum::<f64>());
     }
 }

@@ -3,6 +3,7 @@
 
 mod cholesky;
 pub(crate) mod elementwise;
+pub(crate) mod lanes;
 pub(crate) mod products;
 pub(crate) mod triangular;
 

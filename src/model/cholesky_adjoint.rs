@@ -9,7 +9,7 @@
 //! S X costs O(N²) by running sums instead of O(N³). What is left is a triangular inverse and a triangular product, N³/3
 //! multiplications and additions together, as much as the Cholesky factorisation itself takes.
 
-use crate::linalg::elementwise::inner_product;
+use crate::linalg::elementwise::dot;
 use crate::linalg::products::{BlockStructure, multiply_triangular};
 use crate::linalg::triangular::invert_lower;
 use faer::prelude::{Reborrow, ReborrowMut};
@@ -75,7 +75,7 @@ pub(super) fn of_rank_one(
         t.fill(0.0);
         for RankOne { whitened, pulled } in functions {
             let mut above: f64 = 0.0;
-            let mut below = inner_product(x, &pulled[j..]);
+            let mut below = dot(x, &pulled[j..]);
             for (k, (t, x)) in t.iter_mut().zip(x.iter()).enumerate() {
                 let (v, c) = (whitened[j + k], pulled[j + k]);
                 above += v * x;

@@ -5,7 +5,7 @@
 use super::Exact;
 use crate::kernel::{KernelWorkspace, Points, STRIP};
 use crate::linalg::triangular::{solve_lower, solve_upper};
-use crate::linalg::{FactorScratch, elementwise::inner_product, factor_with_jitter};
+use crate::linalg::{FactorScratch, elementwise::dot, factor_with_jitter};
 use crate::{Error, Result};
 use faer::linalg::matmul::matmul;
 use faer::prelude::{Reborrow, ReborrowMut};
@@ -101,7 +101,7 @@ impl<'m> Conditioned<'m> {
             kernel.diagonal(self.model.split(&self.theta).0, chunk, variance);
             for (j, v) in variance.iter_mut().enumerate() {
                 let column = cross.col_as_slice(j);
-                *v = (*v - inner_product(column, column)).max(0.0);
+                *v = (*v - dot(column, column)).max(0.0);
             }
         }
         prediction
@@ -137,7 +137,7 @@ impl<'m> Conditioned<'m> {
         let alpha = self.alpha.col_as_slice(0);
         for (j, m) in mean.iter_mut().enumerate() {
             let column = cross.rb().col(j).try_as_col_major().map_or(&[][..], |c| c.as_slice());
-            *m = inner_product(column, alpha);
+            *m = dot(column, alpha);
         }
         self.model.mean().add(mean_theta, x, mean);
         solve_lower(self.factor.as_ref(), cross, self.par);

@@ -225,7 +225,7 @@ impl Model for Exact {
         let alpha = alpha.col_as_slice(0);
 
         let half_log_determinant: f64 = (0..n).map(|i| covariance[(i, i)].ln()).sum();
-        let value = -0.5 * elementwise::inner_product(residual, alpha)
+        let value = -0.5 * elementwise::dot(residual, alpha)
             - half_log_determinant
             - 0.5 * n as f64 * (2.0 * PI).ln();
 

@@ -1,7 +1,7 @@
 //! What a run shows while it goes on, and who may stop it.
 
 use super::{Cloud, Whitening, stein_ratio};
-use crate::linalg::elementwise::inner_product;
+use crate::linalg::elementwise::dot;
 use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
 
@@ -54,7 +54,7 @@ impl IterationReport {
 
 fn root_mean_square(cloud: &Cloud) -> f64 {
     let n = cloud.values().len().max(1) as f64;
-    (inner_product(cloud.values(), cloud.values()) / n).sqrt()
+    (dot(cloud.values(), cloud.values()) / n).sqrt()
 }
 
 /// One iteration as an observer sees it: the cloud that was evaluated, before its move.

@@ -7,7 +7,7 @@ use super::LatentModel;
 use super::gaussian::Gaussian;
 use super::sites::State;
 use crate::kernel::{KernelWorkspace, Points, STRIP};
-use crate::linalg::elementwise::inner_product;
+use crate::linalg::elementwise::dot;
 use crate::linalg::triangular::solve_lower;
 use crate::{Error, Result};
 use faer::prelude::ReborrowMut;
@@ -133,7 +133,7 @@ impl<'m> LatentConditioned<'m> {
             Known::Gaussian { alpha, roots, factor, .. } => {
                 for (j, out) in out.iter_mut().enumerate().take(count) {
                     let of_x = cross.col_as_slice(j);
-                    *out = inner_product(of_x, &alpha[c * n..(c + 1) * n]);
+                    *out = dot(of_x, &alpha[c * n..(c + 1) * n]);
                     let column = solved.col_as_slice_mut(j);
                     for (i, root) in roots.chunks(l * l).enumerate() {
                         (0..l).for_each(|a| column[a * n + i] = root[c * l + a] * of_x[i]);
@@ -148,7 +148,7 @@ impl<'m> LatentConditioned<'m> {
                 block.copy_from(cross.as_ref().subcols(0, count));
                 solve_lower(factor.as_ref(), block.rb_mut(), Par::Seq);
                 for (j, out) in out.iter_mut().enumerate().take(count) {
-                    *out = inner_product(solved.col_as_slice(j), &nu[c * n..(c + 1) * n]);
+                    *out = dot(solved.col_as_slice(j), &nu[c * n..(c + 1) * n]);
                 }
             }
         }
@@ -165,7 +165,7 @@ impl<'m> LatentConditioned<'m> {
                     if c != d && !together {
                         continue;
                     }
-                    let explained = inner_product(solved[c].col_as_slice(j), solved[d].col_as_slice(j));
+                    let explained = dot(solved[c].col_as_slice(j), solved[d].col_as_slice(j));
                     let value = block[c * l + d] - explained;
                     block[c * l + d] = if c == d { value.max(0.0) } else { value };
                     block[d * l + c] = block[c * l + d];

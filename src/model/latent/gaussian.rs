@@ -9,7 +9,7 @@
 
 use super::{LatentModel, blocks};
 use crate::kernel::KernelWorkspace;
-use crate::linalg::elementwise::{add_scaled, inner_product};
+use crate::linalg::elementwise::{add_scaled, dot};
 use crate::linalg::triangular::{invert_lower, solve_lower, solve_upper};
 use crate::linalg::{FactorScratch, factor_with_jitter};
 use crate::{Error, Result};
@@ -202,7 +202,7 @@ impl Gaussian {
         invert_lower(self.work.as_mut(), self.factor.as_ref(), self.par);
         for i in 0..n {
             let column = &self.work.col_as_slice(i)[i..];
-            let of_inverse = inner_product(column, column);
+            let of_inverse = dot(column, column);
             let gram = self.grams[0][(i, i)];
             let precision = self.roots[i] * self.roots[i];
             let variance = if precision * gram > VAGUE {
@@ -212,7 +212,7 @@ impl Gaussian {
                 for (j, (k, root)) in self.grams[0].col_as_slice(i).iter().zip(&self.roots).enumerate() {
                     add_scaled(&mut explained[j..], k * root, &self.work.col_as_slice(j)[j..]);
                 }
-                gram - inner_product(&explained, &explained)
+                gram - dot(&explained, &explained)
             };
             self.covariance[i] = variance.clamp(1e-14 * gram, gram);
         }
@@ -239,7 +239,7 @@ impl Gaussian {
             for c in 0..l {
                 for d in 0..=c {
                     let (of_c, of_d) = (self.work.col_as_slice(c * n + i), self.work.col_as_slice(d * n + i));
-                    let explained = inner_product(of_c, of_d);
+                    let explained = dot(of_c, of_d);
                     let prior = if c == d { self.grams[self.places[c]][(i, i)] } else { 0.0 };
                     let value = if c == d { (prior - explained).max(1e-14 * prior) } else { -explained };
                     self.covariance[(i * l + c) * l + d] = value;
@@ -306,7 +306,7 @@ pub(super) fn mirror(mut matrix: MatMut<'_, f64>) {
 fn symmetric_times(matrix: MatRef<'_, f64>, v: &[f64], out: &mut [f64]) {
     for (j, o) in out.iter_mut().enumerate() {
         let column = matrix.col(j).try_as_col_major().map_or(&[][..], |c| c.as_slice());
-        *o = inner_product(column, v);
+        *o = dot(column, v);
     }
 }
 

@@ -8,7 +8,7 @@ use super::{LatentConditioned, LatentModel, Marginal, whitened};
 use crate::Result;
 use crate::kernel::KernelWorkspace;
 use crate::likelihood::Derivatives;
-use crate::linalg::elementwise::{add_scaled, inner_product};
+use crate::linalg::elementwise::{add_scaled, dot};
 use crate::linalg::triangular::solve_lower;
 use crate::linalg::{FactorScratch, factor_with_jitter};
 use crate::model::Model;
@@ -285,6 +285,6 @@ fn add_lower_times(factor: &Mat<f64>, v: &[f64], out: &mut [f64]) {
 fn lower_transposed_times(factor: &Mat<f64>, v: &[f64], out: &mut [f64]) {
     for (j, o) in out.iter_mut().enumerate() {
         let column = &factor.col_as_slice(j)[j..];
-        *o = inner_product(column, &v[j..]);
+        *o = dot(column, &v[j..]);
     }
 }

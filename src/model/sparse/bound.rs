@@ -16,7 +16,7 @@ use super::{InducingGaussian, NaturalTarget, SparseModel};
 use crate::Result;
 use crate::kernel::Points;
 use crate::likelihood::{Family, Observation};
-use crate::linalg::elementwise::{add_scaled, inner_product};
+use crate::linalg::elementwise::{add_scaled, dot};
 use crate::linalg::products::{BlockStructure, multiply_triangular};
 use crate::linalg::triangular::{solve_lower, solve_upper};
 use crate::rows::Batch;
@@ -274,7 +274,7 @@ impl SparseModel {
                 let (slope, by_variance) = (terms.slope[c * b + i], terms.by_variance[c * b + i]);
                 let weight = (-2.0 * by_variance).max(0.0);
                 let (column, root) = (a.col_as_slice(i), weight.sqrt());
-                let pull = slope + weight * inner_product(column, q.mean(c));
+                let pull = slope + weight * dot(column, q.mean(c));
                 weighted.col_as_slice_mut(i).iter_mut().zip(column).for_each(|(to, a)| *to = root * a);
                 add_scaled(shift, pull, column);
             }
@@ -365,9 +365,9 @@ fn moments(
     }
     for (i, prior) in diagonal.iter().enumerate().take(b) {
         let (a, t) = (column(a, i), column(spread.rb(), i));
-        let own = if need == Need::Nothing { 0.0 } else { inner_product(t, t) };
-        terms.mean[c * b + i] += inner_product(a, q.mean(c));
-        terms.variance[c * b + i] = (prior - inner_product(a, a)).max(0.0) + own;
+        let own = if need == Need::Nothing { 0.0 } else { dot(t, t) };
+        terms.mean[c * b + i] += dot(a, q.mean(c));
+        terms.variance[c * b + i] = (prior - dot(a, a)).max(0.0) + own;
     }
     if need == Need::Products {
         solve_upper(q.factor(c).transpose(), spread, par);

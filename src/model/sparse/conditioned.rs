@@ -5,7 +5,7 @@
 use super::SparseModel;
 use super::projection::Projection;
 use crate::kernel::{Points, STRIP};
-use crate::linalg::elementwise::inner_product;
+use crate::linalg::elementwise::dot;
 use crate::linalg::triangular::solve_lower;
 use crate::model::LatentPrediction;
 use crate::{Error, Result};
@@ -109,9 +109,9 @@ impl SparseConditioned<'_> {
                     }
                     for j in 0..count {
                         let (column, spread) = (a.col_as_slice(j), solved.col_as_slice(j));
-                        let left = (diagonal[j] - inner_product(column, column)).max(0.0);
-                        let own = if self.factor.is_empty() { 0.0 } else { inner_product(spread, spread) };
-                        out.mean[(start + j) * l + c] = means[j] + inner_product(column, of_function);
+                        let left = (diagonal[j] - dot(column, column)).max(0.0);
+                        let own = if self.factor.is_empty() { 0.0 } else { dot(spread, spread) };
+                        out.mean[(start + j) * l + c] = means[j] + dot(column, of_function);
                         out.covariance[((start + j) * l + c) * l + c] = left + own;
                     }
                 }

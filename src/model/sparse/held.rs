@@ -13,7 +13,7 @@ use super::projection::{OfCross, Projection};
 use super::{InducingGaussian, SparseModel};
 use crate::Result;
 use crate::kernel::Points;
-use crate::linalg::elementwise::{add_scaled, inner_product};
+use crate::linalg::elementwise::{add_scaled, dot};
 use crate::linalg::inverse_from_factor;
 use crate::linalg::products::multiply;
 use crate::linalg::triangular::solve_upper;
@@ -176,7 +176,7 @@ impl<'a> HeldScore<'a> {
         let mean = self.q.mean(0);
         for (i, (slope, at)) in slope.iter_mut().zip(&batch.observations).enumerate() {
             let own = a.as_ref().col(i).try_as_col_major().map_or(&[][..], |column| column.as_slice());
-            let residual = at.y - *slope - inner_product(own, mean);
+            let residual = at.y - *slope - dot(own, mean);
             sums.squares += weight * residual * residual;
             *slope = weight * residual / sigma2;
             if !self.is_optimal {

@@ -12,7 +12,7 @@ use super::bound::symmetric_product;
 use super::expectations::Terms;
 use super::projection::Projection;
 use crate::kernel::Points;
-use crate::linalg::elementwise::{add_scaled, inner_product};
+use crate::linalg::elementwise::{add_scaled, dot};
 use crate::linalg::triangular::solve_upper;
 use crate::model::Model;
 use crate::model::cholesky_adjoint::{self, RankOne};
@@ -153,8 +153,8 @@ impl Model for Whitened<'_> {
             for c in model.structure.of_process(place) {
                 for (i, prior) in diagonal[place].iter().enumerate().take(b) {
                     let a = rows[place].col_as_slice(i);
-                    terms.mean[c * b + i] += inner_product(a, &v[c * m..(c + 1) * m]);
-                    terms.variance[c * b + i] = (prior - inner_product(a, a)).max(0.0);
+                    terms.mean[c * b + i] += dot(a, &v[c * m..(c + 1) * m]);
+                    terms.variance[c * b + i] = (prior - dot(a, a)).max(0.0);
                 }
             }
         }

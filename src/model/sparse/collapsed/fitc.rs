@@ -1,7 +1,7 @@
 //! The fully independent training conditional: each row has a noise of its own, Λ_i = σ² + s_i.
 
 use super::CollapsedWorkspace;
-use crate::linalg::elementwise::{add_scaled, inner_product};
+use crate::linalg::elementwise::{add_scaled, dot};
 use crate::linalg::products::multiply;
 use crate::linalg::triangular::solve_upper;
 use crate::model::sparse::bound::symmetric_product;
@@ -16,7 +16,7 @@ pub(super) fn gather(sigma2: f64, workspace: &mut CollapsedWorkspace) -> f64 {
     mean.fill(0.0);
     for (i, (noise, spread)) in noise.iter_mut().zip(diagonal).enumerate() {
         let a = rows.col_as_slice(i);
-        *noise = sigma2 + (*spread - inner_product(a, a)).max(0.0);
+        *noise = sigma2 + (*spread - dot(a, a)).max(0.0);
         let weight = noise.recip();
         add_scaled(mean, residual[i] * weight, a);
         adjoint.col_as_slice_mut(i).iter_mut().zip(a).for_each(|(to, a)| *to = weight * a);
@@ -39,8 +39,8 @@ pub(super) fn scatter(workspace: &mut CollapsedWorkspace) -> f64 {
     let mut weighted = rows.clone();
     for i in 0..residual.len() {
         let (a, inverse_a, weight) = (rows.col_as_slice(i), adjoint.col_as_slice_mut(i), noise[i].recip());
-        residual[i] = weight * (residual[i] - inner_product(a, mean));
-        let inverse = weight - weight * weight * inner_product(a, inverse_a);
+        residual[i] = weight * (residual[i] - dot(a, mean));
+        let inverse = weight - weight * weight * dot(a, inverse_a);
         by_spread[i] = 0.5 * (residual[i] * residual[i] - inverse);
         by_noise += by_spread[i];
         weighted.col_as_slice_mut(i).iter_mut().for_each(|v| *v *= -2.0 * by_spread[i]);
