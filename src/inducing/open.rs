@@ -5,7 +5,7 @@ use crate::Result;
 use crate::kernel::{Kernel, KernelWorkspace, Points};
 use crate::linalg::elementwise::dot;
 use crate::linalg::triangular::solve_lower;
-use crate::linalg::{FactorScratch, factor_with_jitter, in_parallel};
+use crate::linalg::{factor_with_jitter, in_parallel};
 use faer::prelude::ReborrowMut;
 use faer::{Mat, MatMut, Par};
 
@@ -25,7 +25,7 @@ pub(super) fn mean_variance(kernel: &Kernel, theta: &[f64], x: Points<'_>, z: &M
         let mean = (0..m).map(|i| out[(i, i)]).sum::<f64>() / m as f64;
         (0..m).for_each(|i| out[(i, i)] += JITTER * mean);
     };
-    factor_with_jitter("K(Z,Z)", factor.as_mut(), fill, &mut FactorScratch::new(m), in_parallel())?;
+    factor_with_jitter("K(Z,Z)", factor.as_mut(), fill, in_parallel())?;
     let mut cross = Mat::zeros(m, n);
     kernel.cross(theta, Points::of(z), x, cross.as_mut(), &mut workspace, in_parallel());
     solve_lower(factor.as_ref(), cross.as_mut(), in_parallel());

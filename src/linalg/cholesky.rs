@@ -3,12 +3,8 @@
 use super::products::{BlockStructure, multiply_triangular};
 use super::triangular::{factor_lower, invert_lower};
 use crate::{Error, Result};
-use faer::dyn_stack::{MemBuffer, MemStack};
-use faer::linalg::cholesky::llt::factor::{
-    LltParams, LltRegularization, cholesky_in_place, cholesky_in_place_scratch,
-};
 use faer::prelude::{Reborrow, ReborrowMut};
-use faer::{Accum, Auto, MatMut, MatRef, Par, Spec};
+use faer::{Accum, MatMut, MatRef, Par};
 
 /// Jitters tried in turn, relative to the mean diagonal.
 pub const JITTER_LADDER: [f64; 6] = [0.0, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4];
@@ -18,26 +14,6 @@ pub const JITTER_LADDER: [f64; 6] = [0.0, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4];
 pub struct Factor {
     /// Jitter that was added to the diagonal, relative to its mean (0 where none was needed).
     pub jitter: f64,
-}
-
-/// Memory that [`factor_with_jitter`] works in; reused between calls.
-pub struct FactorScratch(MemBuffer);
-
-impl std::fmt::Debug for FactorScratch {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("FactorScratch").finish_non_exhaustive()
-    }
-}
-
-impl FactorScratch {
-    /// For matrices of `size` rows.
-    pub fn new(size: usize) -> Self {
-        Self(MemBuffer::new(cholesky_in_place_scratch::<f64>(size, Par::Seq, parameters())))
-    }
-}
-
-fn parameters() -> Spec<LltParams, f64> {
-    <LltParams as Auto<f64>>::auto().into()
 }
 
 /// Factors a symmetric matrix as LLᵀ in place (lower triangle), adding jitter only where it must.
@@ -52,7 +28,6 @@ pub fn factor_with_jitter(
     matrix: &'static str,
     mut target: MatMut<'_, f64>,
     mut fill: impl FnMut(MatMut<'_, f64>),
-    scratch: &mut FactorScratch,
     par: Par,
 ) -> Result<Factor> {
     let size = target.nrows();
@@ -69,17 +44,8 @@ pub fn factor_with_jitter(
             }
         }
         last = jitter;
-        let stack = MemStack::new(&mut scratch.0);
-        let none =
-            LltRegularization { dynamic_regularization_delta: 0.0, dynamic_regularization_epsilon: 0.0 };
-        let mut small = |block: MatMut<'_, f64>| {
-            cholesky_in_place(block, none, Par::Seq, stack, parameters()).map(|_| ())
-        };
-        if factor_lower(target.rb_mut(), &mut small, par).is_ok() {
-            // A pivot can be positive and useless: NaN passes no comparison, so it is looked for here.
-            if (0..size).all(|i| target[(i, i)].is_finite() && target[(i, i)] > 0.0) {
-                return Ok(Factor { jitter });
-            }
+        if factor_lower(target.rb_mut(), par).is_ok() {
+            return Ok(Factor { jitter });
         }
     }
     Err(Error::NotPositiveDefinite { matrix, size, jitter: last })

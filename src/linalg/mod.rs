@@ -4,12 +4,13 @@
 mod cholesky;
 pub(crate) mod elementwise;
 pub(crate) mod lanes;
+mod packed;
 pub(crate) mod products;
 pub(crate) mod triangular;
 
 use faer::Par;
 
-pub use cholesky::{Factor, FactorScratch, JITTER_LADDER, factor_with_jitter, inverse_from_factor};
+pub use cholesky::{Factor, JITTER_LADDER, factor_with_jitter, inverse_from_factor};
 
 /// Linear algebra in parallel, for one evaluation at a time.
 ///

@@ -1,19 +1,16 @@
-//! Products of matrices, full and triangular, cut into blocks that stay in cache.
-//!
-//! faer's product packs the whole of its left side up to 512 columns deep: with some hundred rows that fills a cache of 2 MiB, and the
-//! rate falls to half. Pieces of [`BLOCK`] rows and columns keep it (docs/performance.md).
+//! Products of matrices, full and triangular.
 
-use super::join;
-use faer::linalg::matmul::{matmul, triangular};
+use super::{join, packed};
+use faer::linalg::matmul::triangular;
 use faer::prelude::ReborrowMut;
 use faer::{Accum, MatMut, MatRef, Par};
 
 pub(crate) use faer::linalg::matmul::triangular::BlockStructure;
 
-/// Rows and columns of the left side that are multiplied at a time: half a megabyte.
-const BLOCK: usize = 256;
-/// Triangular matrices of up to so many rows are left to faer.
-const SMALL: usize = 64;
+/// Rows and columns of the pieces that threads share.
+const SHARED: usize = 256;
+/// A product with a shorter side is left to faer, which packs no more than it must.
+const SHORT: usize = 16;
 
 /// `out` ← [`out` +] factor · left · right.
 pub(crate) fn multiply(
@@ -24,106 +21,75 @@ pub(crate) fn multiply(
     factor: f64,
     par: Par,
 ) {
-    // Where rows are what lies together, faer multiplies the transposes.
-    if out.row_stride().unsigned_abs() > out.col_stride().unsigned_abs() {
-        return in_tiles(out.transpose_mut(), accum, right.transpose(), left.transpose(), factor, par);
-    }
-    in_tiles(out, accum, left, right, factor, par);
+    let dense = BlockStructure::Rectangular;
+    multiply_triangular((out, dense), accum, (left, dense), (right, dense), factor, par);
 }
 
-/// In parallel: pieces of up to [`BLOCK`] rows and columns of the result, whatever the number of threads.
-fn in_tiles(
-    out: MatMut<'_, f64>,
-    accum: Accum,
-    left: MatRef<'_, f64>,
-    right: MatRef<'_, f64>,
-    factor: f64,
-    par: Par,
-) {
-    let (rows, columns) = out.shape();
-    if par == Par::Seq || rows.max(columns) <= BLOCK {
-        return by_blocks(out, accum, left, right, factor);
-    }
-    if rows > columns {
-        let h = half(rows);
-        let (above, below) = out.split_at_row_mut(h);
-        let (first, second) = left.split_at_row(h);
-        return join(
-            par,
-            || in_tiles(above, accum, first, right, factor, par),
-            || in_tiles(below, accum, second, right, factor, par),
-        );
-    }
-    let h = half(columns);
-    let (before, after) = out.split_at_col_mut(h);
-    let (first, second) = right.split_at_col(h);
-    join(
-        par,
-        || in_tiles(before, accum, left, first, factor, par),
-        || in_tiles(after, accum, left, second, factor, par),
-    );
-}
-
-fn by_blocks(
-    mut out: MatMut<'_, f64>,
-    accum: Accum,
-    left: MatRef<'_, f64>,
-    right: MatRef<'_, f64>,
-    factor: f64,
-) {
-    let (rows, depth) = left.shape();
-    if rows <= BLOCK && depth <= BLOCK {
-        return matmul(out, accum, left, right, factor, Par::Seq);
-    }
-    let mut accum = accum;
-    for k in (0..depth).step_by(BLOCK) {
-        let deep = BLOCK.min(depth - k);
-        for i in (0..rows).step_by(BLOCK) {
-            let high = BLOCK.min(rows - i);
-            let left = left.submatrix(i, k, high, deep);
-            matmul(out.rb_mut().subrows_mut(i, high), accum, left, right.subrows(k, deep), factor, Par::Seq);
-        }
-        accum = Accum::Add;
-    }
-    if depth == 0 && accum == Accum::Replace {
-        out.fill(0.0);
-    }
-}
-
-/// The same where any of the three is triangular: what is not of its triangle is neither read nor written.
+/// The same where any of the three is triangular: what is not of its triangle takes no part and is not written.
 pub(crate) fn multiply_triangular(
-    out: (MatMut<'_, f64>, BlockStructure),
+    (out, of_out): (MatMut<'_, f64>, BlockStructure),
     accum: Accum,
     left: (MatRef<'_, f64>, BlockStructure),
     right: (MatRef<'_, f64>, BlockStructure),
     factor: f64,
     par: Par,
 ) {
-    let ((out, of_out), (left, of_left), (right, of_right)) = (out, left, right);
-    if of_out.is_dense() && of_left.is_dense() && of_right.is_dense() {
-        return multiply(out, accum, left, right, factor, par);
+    // A result's columns are what lies together.
+    if out.row_stride().unsigned_abs() > out.col_stride().unsigned_abs() {
+        let out = (out.transpose_mut(), of_out.transpose());
+        return in_pieces(out, accum, transposed(right), transposed(left), factor, par);
     }
+    in_pieces((out, of_out), accum, left, right, factor, par);
+}
+
+fn transposed((matrix, of): (MatRef<'_, f64>, BlockStructure)) -> (MatRef<'_, f64>, BlockStructure) {
+    (matrix.transpose(), of.transpose())
+}
+
+/// In parallel: pieces of up to [`SHARED`] rows and columns, whatever the number of threads.
+fn in_pieces(
+    (out, of_out): (MatMut<'_, f64>, BlockStructure),
+    accum: Accum,
+    left: (MatRef<'_, f64>, BlockStructure),
+    right: (MatRef<'_, f64>, BlockStructure),
+    factor: f64,
+    par: Par,
+) {
+    let ((left, of_left), (right, of_right)) = (left, right);
     let (rows, depth, columns) = (left.nrows(), left.ncols(), right.ncols());
-    // A triangle is cut along both of its sides; a side that none has stays whole.
-    let cut_rows = !of_out.is_dense() || !of_left.is_dense();
-    let cut_depth = !of_left.is_dense() || !of_right.is_dense();
-    let cut_columns = !of_out.is_dense() || !of_right.is_dense();
-    let sides = [(rows, cut_rows), (depth, cut_depth), (columns, cut_columns)];
-    if sides.iter().all(|(length, cut)| !cut || *length <= SMALL) {
+    let short = rows.min(columns).min(depth) < SHORT;
+    if short || out.row_stride() != 1 {
         return triangular::matmul(out, of_out, accum, left, of_left, right, of_right, factor, Par::Seq);
     }
+    if par == Par::Seq || rows.max(columns) <= SHARED {
+        let (left, right) = ((left, of_left), (right, of_right));
+        let Some(out) = out.try_as_col_major_mut() else { return };
+        return packed::multiply((out, of_out), accum, left, right, factor);
+    }
+    // A triangle is cut along both of its sides.
+    let dense = of_out.is_dense();
+    let cut_rows = !dense || rows > SHARED || !of_left.is_dense();
+    let cut_depth = !of_left.is_dense() || !of_right.is_dense();
+    let cut_columns = !dense || columns > SHARED || !of_right.is_dense();
+    let sides = [(rows, cut_rows), (depth, cut_depth), (columns, cut_columns)];
     let [rows, depth, columns] = sides.map(|(length, cut)| halves(length, cut));
     let block = |i: usize, j: usize, mut out: MatMut<'_, f64>| {
         let Some(of_out) = part(of_out, i, j) else { return };
         let ((row, high), (column, wide)) = (rows[i], columns[j]);
+        if high == 0 || wide == 0 {
+            return;
+        }
         let mut accum = accum;
         for (k, (level, deep)) in depth.into_iter().enumerate() {
             let (Some(of_left), Some(of_right)) = (part(of_left, i, k), part(of_right, k, j)) else {
                 continue;
             };
+            if deep == 0 {
+                continue;
+            }
             let left = (left.submatrix(row, level, high, deep), of_left);
             let right = (right.submatrix(level, column, deep, wide), of_right);
-            multiply_triangular((out.rb_mut(), of_out), accum, left, right, factor, par);
+            in_pieces((out.rb_mut(), of_out), accum, left, right, factor, par);
             accum = Accum::Add;
         }
         if accum == Accum::Replace {
@@ -222,6 +188,18 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    #[test]
+    fn sides_longer_than_what_is_packed_at_once_give_the_product() {
+        let (rows, depth, columns) = (150, 20, 1031);
+        let (left, right) = (matrix(rows, depth, 0), matrix(depth, columns, 5));
+        let mut out = Mat::zeros(rows, columns);
+        multiply(out.as_mut(), Accum::Replace, left.as_ref(), right.as_ref(), 1.0, Par::Seq);
+        for (i, j) in (0..rows).flat_map(|i| (0..columns).map(move |j| (i, j))) {
+            let expected = slowly(i, j, (&left, Rectangular), (&right, Rectangular));
+            assert!((out[(i, j)] - expected).abs() < 1e-12, "{i}, {j}");
         }
     }
 }

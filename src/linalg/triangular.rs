@@ -1,21 +1,26 @@
 //! Factors, inverses and solutions of triangular systems, cut into blocks whose products are [`multiply`]'s.
 
 use super::join;
+use super::packed::{self, NoFactor};
 use super::products::{BlockStructure, half, multiply, multiply_triangular};
-use faer::linalg::triangular_inverse::invert_lower_triangular;
 use faer::linalg::triangular_solve::{solve_lower_triangular_in_place, solve_upper_triangular_in_place};
 use faer::prelude::{Reborrow, ReborrowMut};
 use faer::{Accum, MatMut, MatRef, Par};
 
-/// Matrices of up to so many rows are left to faer, and so many right sides are solved for at a time where threads share them.
-const SMALL: usize = 128;
+/// Right sides that are solved for at a time where threads share them.
+const SHARED: usize = 128;
+/// Fewer right sides are left to faer.
+const FEW: usize = 4;
 
 /// `b` ← L⁻¹ b, for lower triangular L.
 pub(crate) fn solve_lower(factor: MatRef<'_, f64>, b: MatMut<'_, f64>, par: Par) {
     in_columns(b, par, &|mut b| {
         let n = factor.nrows();
-        if n <= SMALL || b.ncols() == 1 {
+        if b.ncols() < FEW {
             return solve_lower_triangular_in_place(factor, b, Par::Seq);
+        }
+        if n <= packed::DEPTH {
+            return packed::solve_lower(factor, b);
         }
         let h = half(n);
         let (mut first, mut rest) = b.rb_mut().split_at_row_mut(h);
@@ -29,8 +34,12 @@ pub(crate) fn solve_lower(factor: MatRef<'_, f64>, b: MatMut<'_, f64>, par: Par)
 pub(crate) fn solve_upper(factor: MatRef<'_, f64>, b: MatMut<'_, f64>, par: Par) {
     in_columns(b, par, &|mut b| {
         let n = factor.nrows();
-        if n <= SMALL || b.ncols() == 1 {
+        if b.ncols() < FEW {
             return solve_upper_triangular_in_place(factor, b, Par::Seq);
+        }
+        if n <= packed::DEPTH {
+            // From the last unknown to the first, which then is the first.
+            return packed::solve_lower(factor.reverse_rows_and_cols(), b.reverse_rows_mut());
         }
         let h = half(n);
         let (mut first, mut rest) = b.rb_mut().split_at_row_mut(h);
@@ -40,9 +49,9 @@ pub(crate) fn solve_upper(factor: MatRef<'_, f64>, b: MatMut<'_, f64>, par: Par)
     });
 }
 
-/// Does `work` on up to [`SMALL`] columns at a time where they are shared, on all of them where they are not.
+/// Does `work` on up to [`SHARED`] columns at a time where they are shared, on all of them where they are not.
 fn in_columns(b: MatMut<'_, f64>, par: Par, work: &(impl Fn(MatMut<'_, f64>) + Sync)) {
-    if par == Par::Seq || b.ncols() <= SMALL {
+    if par == Par::Seq || b.ncols() <= SHARED {
         return work(b);
     }
     let h = half(b.ncols());
@@ -53,8 +62,8 @@ fn in_columns(b: MatMut<'_, f64>, par: Par, work: &(impl Fn(MatMut<'_, f64>) + S
 /// `out` ← L⁻¹ for lower triangular L. The upper triangles are neither read nor written.
 pub(crate) fn invert_lower(mut out: MatMut<'_, f64>, factor: MatRef<'_, f64>, par: Par) {
     let n = factor.nrows();
-    if n <= SMALL {
-        return invert_lower_triangular(out, factor, Par::Seq);
+    if n <= packed::DEPTH {
+        return packed::invert_lower(out, factor);
     }
     let h = half(n);
     let (mut first, _, mut below, mut last) = out.rb_mut().split_at_mut(h, h);
@@ -74,22 +83,18 @@ pub(crate) fn invert_lower(mut out: MatMut<'_, f64>, factor: MatRef<'_, f64>, pa
     solve_lower(corner, below, par);
 }
 
-/// `a` ← L with LLᵀ = A, from and to the lower triangle; `small` factors blocks of up to [`SMALL`] rows.
+/// `a` ← L with LLᵀ = A, from and to the lower triangle.
 ///
 /// # Errors
-/// Those of `small`, for a block without a factor.
-pub(super) fn factor_lower<E>(
-    mut a: MatMut<'_, f64>,
-    small: &mut impl FnMut(MatMut<'_, f64>) -> Result<(), E>,
-    par: Par,
-) -> Result<(), E> {
+/// [`NoFactor`] where A is not positive definite; `a` is lost then.
+pub(super) fn factor_lower(mut a: MatMut<'_, f64>, par: Par) -> Result<(), NoFactor> {
     let n = a.nrows();
-    if n <= SMALL {
-        return small(a);
+    if n <= packed::DEPTH {
+        return packed::factor_lower(a);
     }
     let h = half(n);
     let (mut first, _, mut below, mut last) = a.rb_mut().split_at_mut(h, h);
-    factor_lower(first.rb_mut(), small, par)?;
+    factor_lower(first.rb_mut(), par)?;
     solve_lower(first.rb(), below.rb_mut().transpose_mut(), par);
     let below = below.rb();
     multiply_triangular(
@@ -100,7 +105,7 @@ pub(super) fn factor_lower<E>(
         -1.0,
         par,
     );
-    factor_lower(last, small, par)
+    factor_lower(last, par)
 }
 
 #[cfg(test)]
@@ -125,44 +130,92 @@ mod tests {
 
     fn close(a: MatRef<'_, f64>, b: MatRef<'_, f64>) {
         for (i, j) in (0..a.nrows()).flat_map(|i| (0..a.ncols()).map(move |j| (i, j))) {
-            assert!((a[(i, j)] - b[(i, j)]).abs() < 1e-11, "({i}, {j}): {} {}", a[(i, j)], b[(i, j)]);
+            assert!((a[(i, j)] - b[(i, j)]).abs() < 1e-10, "({i}, {j}): {} {}", a[(i, j)], b[(i, j)]);
         }
     }
 
-    const N: usize = 307;
-    const WIDE: usize = 141;
+    /// Of one block and of several, none a multiple of a tile.
+    const SIZES: [usize; 5] = [1, 5, 13, 149, 307];
+
+    #[test]
+    fn factors_give_the_matrix_back_and_leave_the_upper_triangle() {
+        for n in SIZES {
+            let l = lower(n);
+            let product = |l: &Mat<f64>, i: usize, j: usize| (0..=j).map(|k| l[(i, k)] * l[(j, k)]).sum();
+            let a = Mat::from_fn(n, n, |i, j| if i < j { f64::NAN } else { product(&l, i, j) });
+            for par in [Par::Seq, in_parallel()] {
+                let mut by_columns = a.clone();
+                factor_lower(by_columns.as_mut(), par).unwrap();
+                let mut by_rows = a.transpose().to_owned();
+                factor_lower(by_rows.as_mut().transpose_mut(), par).unwrap();
+                for found in [by_columns.as_ref(), by_rows.transpose()] {
+                    assert!((0..n).all(|j| (0..j).all(|i| found[(i, j)].is_nan())));
+                    close(clean(found).as_ref(), clean(l.as_ref()).as_ref());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_positive_definite_has_no_factor() {
+        for (n, at) in SIZES.into_iter().flat_map(|n| [(n, 0), (n, n / 2), (n, n - 1)]) {
+            for wrong in [-1.0, 0.0, f64::NAN, f64::INFINITY] {
+                let mut a = Mat::<f64>::identity(n, n);
+                a[(at, at)] = wrong;
+                assert!(factor_lower(a.as_mut(), Par::Seq).is_err(), "{wrong} at {at} of {n}");
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_has_a_factor_an_inverse_and_a_solution() {
+        let mut nothing = Mat::<f64>::zeros(0, 0);
+        factor_lower(nothing.as_mut(), Par::Seq).unwrap();
+        invert_lower(nothing.as_mut(), Mat::zeros(0, 0).as_ref(), Par::Seq);
+        solve_lower(nothing.as_ref(), Mat::zeros(0, 9).as_mut(), Par::Seq);
+    }
+
+    /// With zeros above the diagonal.
+    fn clean(l: MatRef<'_, f64>) -> Mat<f64> {
+        Mat::from_fn(l.nrows(), l.ncols(), |i, j| if i < j { 0.0 } else { l[(i, j)] })
+    }
 
     #[test]
     fn solutions_solve_in_both_orders_of_memory() {
-        let l = lower(N);
-        let x = Mat::from_fn(N, WIDE, |i, j| ((i + 3 * j) as f64 * 0.37).sin());
-        let y = times(&l, x.as_ref());
-        for par in [Par::Seq, in_parallel()] {
-            let mut solved = y.clone();
-            solve_lower(l.as_ref(), solved.as_mut(), par);
-            close(solved.as_ref(), x.as_ref());
-        }
-        let mut by_rows = y.transpose().to_owned();
-        solve_lower(l.as_ref(), by_rows.as_mut().transpose_mut(), Par::Seq);
-        close(by_rows.transpose(), x.as_ref());
-        // U = Lᵀ: with U u = y, Lᵀ u is y again.
-        for par in [Par::Seq, in_parallel()] {
-            let mut solved = y.clone();
-            solve_upper(l.transpose(), solved.as_mut(), par);
-            let back = Mat::from_fn(N, WIDE, |i, j| (i..N).map(|k| l[(k, i)] * solved[(k, j)]).sum::<f64>());
-            close(back.as_ref(), y.as_ref());
+        for (n, wide) in SIZES.into_iter().flat_map(|n| [(n, 1), (n, 5), (n, 141)]) {
+            let l = lower(n);
+            let x = Mat::from_fn(n, wide, |i, j| ((i + 3 * j) as f64 * 0.37).sin());
+            let y = times(&l, x.as_ref());
+            for par in [Par::Seq, in_parallel()] {
+                let mut solved = y.clone();
+                solve_lower(l.as_ref(), solved.as_mut(), par);
+                close(solved.as_ref(), x.as_ref());
+            }
+            let mut by_rows = y.transpose().to_owned();
+            solve_lower(l.as_ref(), by_rows.as_mut().transpose_mut(), Par::Seq);
+            close(by_rows.transpose(), x.as_ref());
+            // U = Lᵀ: with U u = y, Lᵀ u is y again.
+            for par in [Par::Seq, in_parallel()] {
+                let mut solved = y.clone();
+                solve_upper(l.transpose(), solved.as_mut(), par);
+                let back =
+                    Mat::from_fn(n, wide, |i, j| (i..n).map(|k| l[(k, i)] * solved[(k, j)]).sum::<f64>());
+                close(back.as_ref(), y.as_ref());
+            }
         }
     }
 
     #[test]
     fn the_inverse_is_one_and_leaves_the_upper_triangle() {
-        let l = lower(N);
-        for par in [Par::Seq, in_parallel()] {
-            let mut inverse = Mat::from_fn(N, N, |_, _| 7.0);
-            invert_lower(inverse.as_mut(), l.as_ref(), par);
-            assert!((0..N).all(|j| (0..j).all(|i| inverse[(i, j)] == 7.0)));
-            let below = Mat::from_fn(N, N, |i, j| if i < j { 0.0 } else { inverse[(i, j)] });
-            close(times(&l, below.as_ref()).as_ref(), Mat::<f64>::identity(N, N).as_ref());
+        for n in SIZES {
+            let l = lower(n);
+            for par in [Par::Seq, in_parallel()] {
+                let mut inverse = Mat::from_fn(n, n, |_, _| 7.0);
+                invert_lower(inverse.as_mut(), l.as_ref(), par);
+                assert!((0..n).all(|j| (0..j).all(|i| inverse[(i, j)] == 7.0)));
+                let below = clean(inverse.as_ref());
+                close(times(&l, below.as_ref()).as_ref(), Mat::<f64>::identity(n, n).as_ref());
+            }
         }
     }
 }

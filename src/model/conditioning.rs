@@ -5,7 +5,7 @@
 use super::Exact;
 use crate::kernel::{KernelWorkspace, Points, STRIP};
 use crate::linalg::triangular::{solve_lower, solve_upper};
-use crate::linalg::{FactorScratch, elementwise::dot, factor_with_jitter};
+use crate::linalg::{elementwise::dot, factor_with_jitter};
 use crate::{Error, Result};
 use faer::linalg::matmul::matmul;
 use faer::prelude::{Reborrow, ReborrowMut};
@@ -52,7 +52,7 @@ impl<'m> Conditioned<'m> {
         let mut factor = Mat::zeros(n, n);
         let mut workspace = KernelWorkspace::new(model.kernel(), n, model.x().ncols());
         let fill = |out: MatMut<'_, f64>| model.fill(kernel_theta, noise, out, &mut workspace, par);
-        factor_with_jitter("K(X,X) + σ²I", factor.as_mut(), fill, &mut FactorScratch::new(n), par)?;
+        factor_with_jitter("K(X,X) + σ²I", factor.as_mut(), fill, par)?;
         let mut alpha = Mat::zeros(n, 1);
         let mut residual = vec![0.0; n];
         model.residual(mean_theta, &mut residual);

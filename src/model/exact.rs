@@ -10,7 +10,7 @@
 use super::{Conditioned, Model};
 use crate::kernel::{Kernel, KernelWorkspace, ParameterRole, Points};
 use crate::linalg::triangular::{solve_lower, solve_upper};
-use crate::linalg::{FactorScratch, elementwise, factor_with_jitter, inverse_from_factor};
+use crate::linalg::{elementwise, factor_with_jitter, inverse_from_factor};
 use crate::mean::Mean;
 use crate::parameter::{Layout, Parameter, Prior};
 use crate::{Error, Result};
@@ -40,7 +40,6 @@ pub struct ExactWorkspace {
     residual: Vec<f64>,
     alpha: Mat<f64>,
     kernel: KernelWorkspace,
-    factor: FactorScratch,
     jitter: f64,
     par: Par,
 }
@@ -197,7 +196,6 @@ impl Model for Exact {
             residual: vec![0.0; n],
             alpha: Mat::zeros(n, 1),
             kernel: KernelWorkspace::new(&self.kernel, n, self.x.ncols()),
-            factor: FactorScratch::new(n),
             jitter: 0.0,
             par,
         }
@@ -209,13 +207,13 @@ impl Model for Exact {
         gradient: &mut [f64],
         workspace: &mut ExactWorkspace,
     ) -> Result<f64> {
-        let ExactWorkspace { covariance, inverse, residual, alpha, kernel, factor, jitter, par } = workspace;
+        let ExactWorkspace { covariance, inverse, residual, alpha, kernel, jitter, par } = workspace;
         let (par, n) = (*par, self.y.len());
         let (kernel_theta, noise, mean_theta) = self.split(theta);
 
         // K = K_f + σ²I = LLᵀ
         let fill = |out: MatMut<'_, f64>| self.fill(kernel_theta, noise, out, kernel, par);
-        *jitter = factor_with_jitter("K(X,X) + σ²I", covariance.as_mut(), fill, factor, par)?.jitter;
+        *jitter = factor_with_jitter("K(X,X) + σ²I", covariance.as_mut(), fill, par)?.jitter;
 
         // α = L⁻ᵀ L⁻¹ (y − m)
         self.residual(mean_theta, residual);

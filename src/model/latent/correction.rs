@@ -8,7 +8,7 @@
 use super::marginal::{Marginal, MarginalWorkspace};
 use crate::Result;
 use crate::linalg::elementwise::add_scaled;
-use crate::linalg::{FactorScratch, factor_with_jitter};
+use crate::linalg::factor_with_jitter;
 use crate::model::Model;
 use faer::{Mat, Par};
 use rand::SeedableRng;
@@ -49,7 +49,7 @@ impl Marginal<'_> {
         for gram in &gaussian.grams {
             let mut factor = Mat::zeros(n, n);
             let fill = |mut out: faer::MatMut<'_, f64>| out.copy_from(gram);
-            factor_with_jitter("K(X,X)", factor.as_mut(), fill, &mut FactorScratch::new(n), Par::Seq)?;
+            factor_with_jitter("K(X,X)", factor.as_mut(), fill, Par::Seq)?;
             factors.push(factor);
         }
         let mut rng = ChaCha8Rng::seed_from_u64(seed);

@@ -10,8 +10,8 @@
 use super::{LatentModel, blocks};
 use crate::kernel::KernelWorkspace;
 use crate::linalg::elementwise::{add_scaled, dot};
+use crate::linalg::factor_with_jitter;
 use crate::linalg::triangular::{invert_lower, solve_lower, solve_upper};
-use crate::linalg::{FactorScratch, factor_with_jitter};
 use crate::{Error, Result};
 use faer::prelude::ReborrowMut;
 use faer::{Mat, MatMut, MatRef, Par};
@@ -35,7 +35,6 @@ pub(super) struct Gaussian {
     /// Marginal covariances, a block a row.
     pub covariance: Vec<f64>,
     kernels: Vec<KernelWorkspace>,
-    scratch: FactorScratch,
     first: Vec<f64>,
     second: Vec<f64>,
     pub par: Par,
@@ -55,7 +54,6 @@ impl Gaussian {
             work: Mat::zeros(size, size),
             covariance: vec![0.0; rows * latents * latents],
             kernels: processes().map(|k| KernelWorkspace::new(k, rows, model.x.ncols())).collect(),
-            scratch: FactorScratch::new(size),
             first: vec![0.0; size],
             second: vec![0.0; size],
             par,
@@ -103,9 +101,9 @@ impl Gaussian {
                 return Err(Error::NotFiniteValue { what: "precision of a latent value" });
             }
         }
-        let Self { rows, grams, places, roots, factor, scratch, par, .. } = self;
+        let Self { rows, grams, places, roots, factor, par, .. } = self;
         let fill = |out: MatMut<'_, f64>| fill_b(*rows, l, grams, places, roots, out);
-        factor_with_jitter("I + CᵀKC", factor.as_mut(), fill, scratch, *par)?;
+        factor_with_jitter("I + CᵀKC", factor.as_mut(), fill, *par)?;
         Ok(())
     }
 

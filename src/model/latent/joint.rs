@@ -9,8 +9,8 @@ use crate::Result;
 use crate::kernel::KernelWorkspace;
 use crate::likelihood::Derivatives;
 use crate::linalg::elementwise::{add_scaled, dot};
+use crate::linalg::factor_with_jitter;
 use crate::linalg::triangular::solve_lower;
-use crate::linalg::{FactorScratch, factor_with_jitter};
 use crate::model::Model;
 use crate::model::cholesky_adjoint::{self, RankOne};
 use crate::parameter::{Layout, Parameter};
@@ -35,7 +35,6 @@ pub struct Joint<'m> {
 #[derive(Debug)]
 pub struct JointWorkspace {
     processes: Vec<Factored>,
-    scratch: FactorScratch,
     at: Derivatives,
     f: Vec<f64>,
     values: Vec<f64>,
@@ -114,13 +113,12 @@ impl<'m> Joint<'m> {
     /// L of each process at θ.
     fn factors(&self, theta: &[f64], par: Par) -> Result<Vec<Mat<f64>>> {
         let n = self.model.rows();
-        let mut scratch = FactorScratch::new(n);
         (0..self.model.structure.processes.len())
             .map(|place| {
                 let kernel = &self.model.structure.processes[place].process.kernel;
                 let mut workspace = KernelWorkspace::new(kernel, n, self.model.x.ncols());
                 let mut factor = Mat::zeros(n, n);
-                factorise(self.model, theta, place, factor.as_mut(), &mut workspace, &mut scratch, par)?;
+                factorise(self.model, theta, place, factor.as_mut(), &mut workspace, par)?;
                 Ok(factor)
             })
             .collect()
@@ -144,7 +142,6 @@ fn factorise(
     place: usize,
     factor: MatMut<'_, f64>,
     workspace: &mut KernelWorkspace,
-    scratch: &mut FactorScratch,
     par: Par,
 ) -> Result<f64> {
     let placed = &model.structure.processes[place];
@@ -155,7 +152,7 @@ fn factorise(
         let mean_diagonal = (0..n).map(|i| out[(i, i)]).sum::<f64>() / n as f64;
         (0..n).for_each(|i| out[(i, i)] += JITTER * mean_diagonal);
     };
-    Ok(JITTER + factor_with_jitter("K(X,X)", factor, fill, scratch, par)?.jitter)
+    Ok(JITTER + factor_with_jitter("K(X,X)", factor, fill, par)?.jitter)
 }
 
 impl Model for Joint<'_> {
@@ -177,7 +174,6 @@ impl Model for Joint<'_> {
         };
         JointWorkspace {
             processes: self.model.structure.processes.iter().map(|p| factored(&p.process.kernel)).collect(),
-            scratch: FactorScratch::new(n),
             at: Derivatives::new(latents, self.model.structure.of_likelihood.len()),
             f: vec![0.0; latents],
             values: vec![0.0; n * latents],
@@ -198,10 +194,10 @@ impl Model for Joint<'_> {
         let (n, latents) = (model.rows(), model.latents());
         let (theta, nu) = values.split_at(model.structure.layout.parameters().len());
         let (theta_gradient, nu_gradient) = gradient.split_at_mut(theta.len());
-        let JointWorkspace { processes, scratch, at, f, values, adjoint, pulled, jitter, par } = workspace;
+        let JointWorkspace { processes, at, f, values, adjoint, pulled, jitter, par } = workspace;
         *jitter = 0.0;
         for (place, p) in processes.iter_mut().enumerate() {
-            let needed = factorise(model, theta, place, p.factor.as_mut(), &mut p.kernel, scratch, *par)?;
+            let needed = factorise(model, theta, place, p.factor.as_mut(), &mut p.kernel, *par)?;
             *jitter = jitter.max(needed);
         }
         // f = m + Lν

@@ -7,7 +7,7 @@
 //! ρ = 1 is the optimum.
 
 use crate::linalg::triangular::{solve_lower, solve_upper};
-use crate::linalg::{FactorScratch, factor_with_jitter, inverse_from_factor};
+use crate::linalg::{factor_with_jitter, inverse_from_factor};
 use crate::{Error, Result};
 use faer::{Mat, MatMut, Par};
 
@@ -186,10 +186,9 @@ impl InducingGaussian {
         if self.shift.iter().any(|v| !v.is_finite()) {
             return Err(Error::NotFiniteValue { what: "natural parameters of q(v)" });
         }
-        let mut scratch = FactorScratch::new(self.size);
         for (factor, precision) in self.factor.iter_mut().zip(&self.precision) {
             let fill = |mut out: MatMut<'_, f64>| out.copy_from(precision);
-            factor_with_jitter("precision of q(v)", factor.as_mut(), fill, &mut scratch, Par::Seq)?;
+            factor_with_jitter("precision of q(v)", factor.as_mut(), fill, Par::Seq)?;
         }
         self.mean.copy_from_slice(&self.shift);
         for (factor, mean) in self.factor.iter().zip(self.mean.chunks_mut(self.size.max(1))) {
@@ -223,7 +222,6 @@ impl InducingGaussian {
     /// Recoverable ones where a covariance has no factor.
     pub fn covariance_factors(&self, par: Par) -> Result<Vec<Mat<f64>>> {
         let m = self.size;
-        let mut scratch = FactorScratch::new(m);
         let mut work = Mat::zeros(m, m);
         (0..self.latents())
             .map(|c| {
@@ -231,7 +229,7 @@ impl InducingGaussian {
                 inverse_from_factor(covariance.as_mut(), work.as_mut(), par);
                 let mut factor = Mat::zeros(m, m);
                 let fill = |mut out: MatMut<'_, f64>| out.copy_from(&covariance);
-                factor_with_jitter("covariance of q(v)", factor.as_mut(), fill, &mut scratch, par)?;
+                factor_with_jitter("covariance of q(v)", factor.as_mut(), fill, par)?;
                 for j in 0..m {
                     factor.col_as_slice_mut(j)[..j].fill(0.0);
                 }

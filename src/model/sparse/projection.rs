@@ -9,7 +9,7 @@ use crate::kernel::{KernelWorkspace, Points};
 use crate::linalg::elementwise::add_scaled;
 use crate::linalg::products::multiply;
 use crate::linalg::triangular::solve_lower;
-use crate::linalg::{FactorScratch, factor_with_jitter, inverse_from_factor};
+use crate::linalg::{factor_with_jitter, inverse_from_factor};
 use crate::model::cholesky_adjoint;
 use faer::prelude::ReborrowMut;
 use faer::{Accum, Mat, MatMut, MatRef, Par};
@@ -34,7 +34,6 @@ pub(super) struct Projection {
     pub product: Mat<f64>,
     kernel: InducingKernel,
     diagonal: KernelWorkspace,
-    scratch: FactorScratch,
     pub jitter: f64,
     /// The kernel's parameters and the inducing inputs that `factor` is of.
     of: Option<(Vec<f64>, u64)>,
@@ -81,7 +80,6 @@ impl Projection {
             product: square(),
             kernel: InducingKernel::new(model, place),
             diagonal: KernelWorkspace::new(kernel, 1, model.dim()),
-            scratch: FactorScratch::new(m),
             jitter: 0.0,
             of: None,
         }
@@ -104,7 +102,7 @@ impl Projection {
                 mean_diagonal = (0..m).map(|i| out[(i, i)]).sum::<f64>() / m as f64;
                 (0..m).for_each(|i| out[(i, i)] += base * mean_diagonal);
             };
-            let factor = factor_with_jitter("K(Z,Z)", self.factor.as_mut(), fill, &mut self.scratch, par)?;
+            let factor = factor_with_jitter("K(Z,Z)", self.factor.as_mut(), fill, par)?;
             self.jitter = base + factor.jitter;
             let least = (0..m).map(|i| self.factor[(i, i)].powi(2)).fold(f64::INFINITY, f64::min);
             if self.jitter > 0.0 || least > LEAST_PIVOT * mean_diagonal {

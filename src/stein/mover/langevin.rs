@@ -7,7 +7,7 @@
 use super::{Mover, Scene};
 use crate::Result;
 use crate::density::LogDensity;
-use crate::linalg::{FactorScratch, factor_with_jitter};
+use crate::linalg::factor_with_jitter;
 use crate::stein::{Cloud, SteinForce, SteinKernel};
 use faer::{Mat, Par};
 use rand_chacha::ChaCha8Rng;
@@ -18,7 +18,6 @@ pub(super) struct Langevin {
     force: SteinForce,
     /// Lower factor of K, for the present number of particles.
     factor: Mat<f64>,
-    scratch: FactorScratch,
     value: Vec<f64>,
     gradient: Vec<f64>,
     draws: Vec<f64>,
@@ -29,7 +28,6 @@ impl Langevin {
         Ok(Self {
             force: SteinForce::new(kernel, count, dim)?,
             factor: Mat::zeros(count, count),
-            scratch: FactorScratch::new(count),
             value: vec![0.0; dim],
             gradient: vec![0.0; dim],
             draws: vec![0.0; count],
@@ -41,7 +39,6 @@ impl Langevin {
         let count = particles.count();
         if self.factor.nrows() != count {
             self.factor = Mat::zeros(count, count);
-            self.scratch = FactorScratch::new(count);
         }
         let (kernel, value, gradient) = (self.force.kernel(), &mut self.value, &mut self.gradient);
         let fill = |mut target: faer::MatMut<'_, f64>| {
@@ -53,13 +50,7 @@ impl Langevin {
                 }
             }
         };
-        factor_with_jitter(
-            "kernel of the particles",
-            self.factor.as_mut(),
-            fill,
-            &mut self.scratch,
-            Par::Seq,
-        )?;
+        factor_with_jitter("kernel of the particles", self.factor.as_mut(), fill, Par::Seq)?;
         Ok(())
     }
 }

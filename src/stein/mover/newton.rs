@@ -7,7 +7,7 @@
 use super::{Mover, Scene};
 use crate::Result;
 use crate::density::LogDensity;
-use crate::linalg::{FactorScratch, factor_with_jitter};
+use crate::linalg::factor_with_jitter;
 use crate::stein::{Cloud, Curvature, CurvatureSource, SteinForce, SteinKernel};
 use faer::linalg::triangular_solve::{solve_lower_triangular_in_place, solve_upper_triangular_in_place};
 use faer::{Mat, Par};
@@ -22,7 +22,6 @@ pub(super) struct Newton<D: LogDensity> {
     gradient: Vec<f64>,
     factor: Mat<f64>,
     step: Mat<f64>,
-    scratch: FactorScratch,
 }
 
 /// Longest step of a particle in whitened standard deviations a coordinate: a quadratic model is not believed
@@ -45,7 +44,6 @@ impl<D: LogDensity> Newton<D> {
             gradient: vec![0.0; dim],
             factor: Mat::zeros(dim, dim),
             step: Mat::zeros(dim, 1),
-            scratch: FactorScratch::new(dim),
         })
     }
 
@@ -85,7 +83,7 @@ impl<D: LogDensity> Mover<D> for Newton<D> {
                 }
             };
             let name = "second variation at a particle";
-            factor_with_jitter(name, self.factor.as_mut(), fill, &mut self.scratch, Par::Seq)?;
+            factor_with_jitter(name, self.factor.as_mut(), fill, Par::Seq)?;
             (0..d).for_each(|a| self.step[(a, 0)] = out[a]);
             solve_lower_triangular_in_place(self.factor.as_ref(), self.step.as_mut(), Par::Seq);
             solve_upper_triangular_in_place(self.factor.transpose(), self.step.as_mut(), Par::Seq);

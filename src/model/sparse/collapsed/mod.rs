@@ -24,7 +24,7 @@ use crate::kernel::Points;
 use crate::likelihood::{Family, Observation};
 use crate::linalg::elementwise::add_scaled;
 use crate::linalg::triangular::{solve_lower, solve_upper};
-use crate::linalg::{FactorScratch, factor_with_jitter, inverse_from_factor};
+use crate::linalg::{factor_with_jitter, inverse_from_factor};
 use crate::model::Model;
 use crate::parameter::Layout;
 use crate::{Error, Result};
@@ -66,7 +66,6 @@ pub struct CollapsedWorkspace {
     adjoint: Mat<f64>,
     /// L_B.
     factor: Mat<f64>,
-    scratch: FactorScratch,
     diagonal: Vec<f64>,
     noise: Vec<f64>,
     residual: Vec<f64>,
@@ -177,11 +176,11 @@ impl<'m> Collapsed<'m> {
             CollapsedForm::Fitc => fitc::gather(sigma2, workspace),
         };
         // B = I + AΛ⁻¹Aᵀ = L_B L_Bᵀ.
-        let CollapsedWorkspace { projection, factor, scratch, mean, .. } = workspace;
+        let CollapsedWorkspace { projection, factor, mean, .. } = workspace;
         let symmetric = &mut projection.symmetric;
         (0..model.size()).for_each(|i| symmetric[(i, i)] += 1.0);
         let fill = |mut out: MatMut<'_, f64>| out.copy_from(&*symmetric);
-        factor_with_jitter("I + AΛ⁻¹Aᵀ", factor.as_mut(), fill, scratch, par)?;
+        factor_with_jitter("I + AΛ⁻¹Aᵀ", factor.as_mut(), fill, par)?;
         // m = B⁻¹AΛ⁻¹e, and |L_B⁻¹AΛ⁻¹e|² on the way.
         let mut column = MatMut::from_column_major_slice_mut(mean, model.size(), 1);
         solve_lower(factor.as_ref(), column.as_mut(), par);
@@ -256,7 +255,6 @@ impl CollapsedWorkspace {
             rows: Mat::zeros(m, n),
             adjoint: Mat::zeros(m, n),
             factor: Mat::zeros(m, m),
-            scratch: FactorScratch::new(m),
             diagonal: vec![0.0; n],
             noise: vec![0.0; n],
             residual: vec![0.0; n],

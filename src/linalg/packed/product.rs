@@ -1,0 +1,146 @@
+//! `out` ← [`out` +] factor · left · right.
+
+use super::super::lanes::Simd;
+use super::super::products::BlockStructure;
+use super::sides::{Side, common};
+use super::tile::{self, Tile, Tiled, in_tiles};
+use super::{DEPTH, HEIGHT, Packed, pieces, resized, with_packed};
+use faer::prelude::ReborrowMut;
+use faer::{Accum, ContiguousFwd, MatMut, MatRef};
+use std::ops::Range;
+
+/// Columns of the right side that are packed at a time.
+const WIDTH: usize = 1024;
+
+/// `out` ← [`out` +] factor · left · right. What is not of a matrix's triangle takes no part and is not written.
+pub(in super::super) fn multiply(
+    (out, of_out): (MatMut<'_, f64, usize, usize, ContiguousFwd>, BlockStructure),
+    accum: Accum,
+    left: (MatRef<'_, f64>, BlockStructure),
+    right: (MatRef<'_, f64>, BlockStructure),
+    factor: f64,
+) {
+    let (left, right) = (Side::left(left), Side::right(right));
+    with_packed(|packed| in_tiles(Product { out, of_out, accum, left, right, factor, packed }));
+}
+
+struct Product<'a> {
+    out: MatMut<'a, f64, usize, usize, ContiguousFwd>,
+    of_out: BlockStructure,
+    accum: Accum,
+    left: Side<'a>,
+    right: Side<'a>,
+    factor: f64,
+    packed: &'a mut Packed,
+}
+
+impl Tiled for Product<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd, const V: usize, const H: usize, const C: usize>(self, simd: S) {
+        let Self { mut out, of_out, accum, left, right, factor, packed: [tall_packed, wide_packed] } = self;
+        let (rows, columns) = out.shape();
+        for wide in pieces(0..columns, WIDTH, C) {
+            for deep in pieces(0..left.matrix.ncols(), DEPTH, 1) {
+                let wide_packed = resized(wide_packed, wide.len().next_multiple_of(C) * deep.len());
+                right.pack::<C>(wide.clone(), deep.clone(), deep.len(), wide_packed);
+                let add = deep.start > 0 || accum == Accum::Add;
+                for tall in pieces(0..rows, HEIGHT * S::F64_LANES, H) {
+                    let tall_packed = resized(tall_packed, tall.len().next_multiple_of(H) * deep.len());
+                    left.pack::<H>(tall.clone(), deep.clone(), deep.len(), tall_packed);
+                    Block { left, right, of_out, add, factor, tall, wide: wide.clone(), deep: deep.clone() }
+                        .add_to::<S, V, H, C>(simd, out.rb_mut(), tall_packed, wide_packed);
+                }
+            }
+        }
+    }
+}
+
+/// The part of a product that the packed sides give.
+struct Block<'a> {
+    left: Side<'a>,
+    right: Side<'a>,
+    of_out: BlockStructure,
+    add: bool,
+    factor: f64,
+    tall: Range<usize>,
+    wide: Range<usize>,
+    deep: Range<usize>,
+}
+
+impl Block<'_> {
+    #[inline(always)]
+    fn add_to<S: Simd, const V: usize, const H: usize, const C: usize>(
+        self,
+        simd: S,
+        mut out: MatMut<'_, f64, usize, usize, ContiguousFwd>,
+        tall_packed: &[f64],
+        wide_packed: &[f64],
+    ) {
+        let Self { left, right, of_out, add, factor, tall, wide, deep } = self;
+        let (tall_packed, wide_packed) = (tall_packed.as_chunks::<H>().0, wide_packed.as_chunks::<C>().0);
+        let length = deep.len();
+        for (index, column) in wide.clone().step_by(C).enumerate() {
+            let columns = &wide_packed[index * length..][..length];
+            let seen_columns = common(&deep, &right.seen(column, C));
+            let count = C.min(wide.end - column);
+            let mut targets: [&mut [f64]; C] = std::array::from_fn(|_| Default::default());
+            let found = out.rb_mut().subcols_mut(column, count).col_iter_mut();
+            targets.iter_mut().zip(found).for_each(|(target, found)| *target = found.as_slice_mut());
+            for (index, row) in tall.clone().step_by(H).enumerate() {
+                let place = (row..tall.end.min(row + H), column..column + count);
+                let Some(of) = part(of_out, &place) else { continue };
+                let seen = common(&seen_columns, &left.seen(row, H));
+                if add && seen.is_empty() {
+                    continue;
+                }
+                let (start, end) = (seen.start - deep.start, seen.end - deep.start);
+                let rows = &tall_packed[index * length + start..index * length + end];
+                let sums = tile::product::<S, V, H, C>(simd, rows, &columns[start..end]);
+                write::<S, V, H, C>(simd, &mut targets, place, of, (add, factor), sums);
+            }
+        }
+    }
+}
+
+/// The structure of a tile of a matrix; none where it has nothing of the triangle.
+#[inline(always)]
+fn part(of: BlockStructure, (rows, columns): &(Range<usize>, Range<usize>)) -> Option<BlockStructure> {
+    let (above, below) = (rows.end <= columns.start, rows.start >= columns.end);
+    if of.is_lower() && above || of.is_upper() && below {
+        return None;
+    }
+    Some(if above || below { BlockStructure::Rectangular } else { of })
+}
+
+/// Writes a tile into columns of the result.
+#[inline(always)]
+fn write<S: Simd, const V: usize, const H: usize, const C: usize>(
+    simd: S,
+    out: &mut [&mut [f64]; C],
+    (rows, columns): (Range<usize>, Range<usize>),
+    of: BlockStructure,
+    (add, factor): (bool, f64),
+    sums: Tile<S, V, C>,
+) {
+    if rows.len() == H && columns.len() == C && of.is_dense() {
+        let factor = simd.splat_f64s(factor);
+        for (out, sums) in out.iter_mut().zip(sums) {
+            let out = S::as_mut_simd_f64s(&mut out[rows.clone()]).0;
+            for (out, sum) in out.iter_mut().zip(sums) {
+                *out = if add { simd.mul_add_f64s(sum, factor, *out) } else { simd.mul_f64s(sum, factor) };
+            }
+        }
+        return;
+    }
+    for ((j, out), sums) in columns.zip(out).zip(sums) {
+        let mut numbers = [0.0; H];
+        S::as_mut_simd_f64s(&mut numbers).0.copy_from_slice(&sums);
+        for ((i, out), number) in rows.clone().zip(&mut out[rows.clone()]).zip(numbers) {
+            if !(of.is_lower() && i < j || of.is_upper() && i > j) {
+                *out = number.mul_add(factor, if add { *out } else { 0.0 });
+            }
+        }
+    }
+}
