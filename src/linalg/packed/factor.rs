@@ -23,9 +23,9 @@ pub(in super::super) fn factor_lower(a: MatMut<'_, f64>) -> Result<(), NoFactor>
     with_packed(|packed| in_tiles(Factorisation { a, packed }))
 }
 
-struct Factorisation<'a> {
-    a: MatMut<'a, f64>,
-    packed: &'a mut Packed,
+pub(super) struct Factorisation<'a> {
+    pub a: MatMut<'a, f64>,
+    pub packed: &'a mut Packed,
 }
 
 impl Tiled for Factorisation<'_> {

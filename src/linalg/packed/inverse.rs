@@ -13,10 +13,10 @@ pub(in super::super) fn invert_lower(out: MatMut<'_, f64>, factor: MatRef<'_, f6
     with_packed(|packed| in_tiles(Inverse { out, factor, packed }));
 }
 
-struct Inverse<'a> {
-    out: MatMut<'a, f64>,
-    factor: MatRef<'a, f64>,
-    packed: &'a mut Packed,
+pub(super) struct Inverse<'a> {
+    pub out: MatMut<'a, f64>,
+    pub factor: MatRef<'a, f64>,
+    pub packed: &'a mut Packed,
 }
 
 impl Tiled for Inverse<'_> {

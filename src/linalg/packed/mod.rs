@@ -56,3 +56,52 @@ fn resized(buffer: &mut Vec<f64>, length: usize) -> &mut [f64] {
     let start = buffer.as_ptr().align_offset(LINE * size_of::<f64>()).min(LINE);
     &mut buffer[start..start + length]
 }
+
+#[cfg(test)]
+mod tests {
+    //! Tiles of other processors than the one at hand.
+
+    use super::super::lanes::Simd;
+    use super::super::products::BlockStructure::{Rectangular, TriangularLower};
+    use super::factor::Factorisation;
+    use super::inverse::Inverse;
+    use super::product::Product;
+    use super::sides::Side;
+    use super::solution::Solution;
+    use super::tile::Dispatched;
+    use super::with_packed;
+    use faer::{Accum, Mat};
+
+    const N: usize = 149;
+
+    /// A factor, its inverse, a solution and a product with a triangle on its left.
+    fn all<S: Simd>(simd: S) -> [Mat<f64>; 4] {
+        let near = |i: usize, j: usize| ((i * j + 1) as f64).sin() / (3 + i + j) as f64;
+        let a = Mat::from_fn(N, N, |i, j| if i == j { 3.0 } else { near(i, j) });
+        let b = Mat::from_fn(N, 77, |i, j| ((3 * i + 7 * j) as f64).sin());
+        let (mut l, mut inverse, mut solved) = (a.clone(), Mat::zeros(N, N), b.clone());
+        let mut product = Mat::zeros(N, 77);
+        with_packed(|packed| {
+            simd.vectorize(Dispatched(Factorisation { a: l.as_mut(), packed })).unwrap();
+            simd.vectorize(Dispatched(Inverse { out: inverse.as_mut(), factor: l.as_ref(), packed }));
+            let right_sides = solved.as_mut().transpose_mut();
+            simd.vectorize(Dispatched(Solution { factor: l.as_ref(), right_sides, packed }));
+            let left = Side::left((l.as_ref(), TriangularLower));
+            let right = Side::right((b.as_ref(), Rectangular));
+            let out = product.as_mut().try_as_col_major_mut().unwrap();
+            let (of_out, accum, factor) = (Rectangular, Accum::Replace, 1.0);
+            simd.vectorize(Dispatched(Product { out, of_out, accum, left, right, factor, packed }));
+        });
+        [l, inverse, solved, product]
+    }
+
+    #[test]
+    fn tiles_of_every_width_of_registers_give_the_same() {
+        let narrow = all(pulp::Scalar);
+        for wide in [all(pulp::Scalar128b), all(pulp::Scalar256b), all(pulp::Scalar512b)] {
+            for (narrow, wide) in narrow.iter().zip(wide) {
+                assert!((narrow - wide).norm_max() < 1e-12);
+            }
+        }
+    }
+}

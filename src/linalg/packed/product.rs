@@ -24,14 +24,14 @@ pub(in super::super) fn multiply(
     with_packed(|packed| in_tiles(Product { out, of_out, accum, left, right, factor, packed }));
 }
 
-struct Product<'a> {
-    out: MatMut<'a, f64, usize, usize, ContiguousFwd>,
-    of_out: BlockStructure,
-    accum: Accum,
-    left: Side<'a>,
-    right: Side<'a>,
-    factor: f64,
-    packed: &'a mut Packed,
+pub(super) struct Product<'a> {
+    pub out: MatMut<'a, f64, usize, usize, ContiguousFwd>,
+    pub of_out: BlockStructure,
+    pub accum: Accum,
+    pub left: Side<'a>,
+    pub right: Side<'a>,
+    pub factor: f64,
+    pub packed: &'a mut Packed,
 }
 
 impl Tiled for Product<'_> {

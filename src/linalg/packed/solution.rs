@@ -15,11 +15,11 @@ pub(in super::super) fn solve_lower(factor: MatRef<'_, f64>, b: MatMut<'_, f64>)
     with_packed(|packed| in_tiles(Solution { factor, right_sides: b.transpose_mut(), packed }));
 }
 
-struct Solution<'a> {
-    factor: MatRef<'a, f64>,
+pub(super) struct Solution<'a> {
+    pub factor: MatRef<'a, f64>,
     /// One a row.
-    right_sides: MatMut<'a, f64>,
-    packed: &'a mut Packed,
+    pub right_sides: MatMut<'a, f64>,
+    pub packed: &'a mut Packed,
 }
 
 impl Tiled for Solution<'_> {

@@ -38,7 +38,8 @@ pub(super) fn in_tiles<W: Tiled>(work: W) -> W::Output {
     with_simd(Dispatched(work))
 }
 
-struct Dispatched<W>(W);
+/// A choice that is left to the registers.
+pub(super) struct Dispatched<W>(pub W);
 
 impl<W: Tiled> WithSimd for Dispatched<W> {
     type Output = W::Output;
