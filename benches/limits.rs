@@ -8,16 +8,14 @@
 mod common;
 
 use common::{head, inputs, median, peak_memory, print, product_rate, repetitions, targets, time, wanted};
-use faer::dyn_stack::{MemBuffer, MemStack};
-use faer::linalg::cholesky::llt::factor::{cholesky_in_place, cholesky_in_place_scratch};
-use faer::{Mat, Par};
+use faer::{Mat, MatMut, Par};
 use std::hint::black_box;
 use steingp::Error;
 use steingp::density::LogDensity;
 use steingp::evaluation::Evaluator;
 use steingp::kernel::{InputColumns, Kernel, KernelExpression, Matern32, Rbf, Stationary};
 use steingp::likelihood::{Family, Observation};
-use steingp::linalg::in_parallel;
+use steingp::linalg::{factor_with_jitter, in_parallel};
 use steingp::mean::Mean;
 use steingp::model::{Criterion, Exact, GpModel, Joint, LatentModel, Process, SparseModel, Target, Whitened};
 use steingp::posterior::{Posterior, PredictionKind, Predictor};
@@ -72,13 +70,10 @@ fn factorisation() {
     for n in [250, 500, 1000, 2000, 4000] {
         let a = Mat::from_fn(n, n, |i, j| if i == j { n as f64 } else { ((i * j) as f64).sin() });
         let mut factor = a.clone();
-        let mut memory = MemBuffer::new(cholesky_in_place_scratch::<f64>(n, Par::Seq, faer::Spec::default()));
         let cost = (n as f64).powi(3) / 3.0;
         print(&format!("Cholesky, N = {n}"), repetitions(cost / 2e10), (cost, 1), || {
-            factor.copy_from(&a);
-            let stack = MemStack::new(&mut memory);
-            cholesky_in_place(factor.as_mut(), Default::default(), Par::Seq, stack, Default::default())
-                .unwrap();
+            let fill = |mut to: MatMut<'_, f64>| to.copy_from(&a);
+            factor_with_jitter("a", factor.as_mut(), fill, Par::Seq).unwrap();
         });
     }
 }

@@ -1,5 +1,7 @@
-//! Linear algebra that Gaussian processes need beyond what faer offers: Cholesky with a jitter ladder,
-//! the inverse from its factor, and an exponential that the compiler can vectorise.
+//! Linear algebra that Gaussian processes spend their time in: Cholesky with a jitter ladder, the inverse from its factor, products
+//! and solutions that know triangles, sums in vector registers, and an exponential that the compiler can vectorise.
+//!
+//! Matrices are faer's, and so is what is small or rare.
 
 mod cholesky;
 pub(crate) mod elementwise;
@@ -15,7 +17,7 @@ pub use cholesky::{Factor, JITTER_LADDER, factor_with_jitter, inverse_from_facto
 /// Linear algebra in parallel, for one evaluation at a time.
 ///
 /// Into which tasks work is cut, and with it the rounding, depends on the matrices, and in faer on the number given here, but not
-/// on the threads that take the tasks: the same bits on any machine.
+/// on the threads that take the tasks.
 pub fn in_parallel() -> Par {
     const TASKS: usize = 8;
     Par::rayon(TASKS)
