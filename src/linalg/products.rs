@@ -48,7 +48,7 @@ fn transposed((matrix, of): (MatRef<'_, f64>, BlockStructure)) -> (MatRef<'_, f6
 
 /// In parallel: pieces of up to [`SHARED`] rows and columns, whatever the number of threads.
 fn in_pieces(
-    (out, of_out): (MatMut<'_, f64>, BlockStructure),
+    (mut out, of_out): (MatMut<'_, f64>, BlockStructure),
     accum: Accum,
     left: (MatRef<'_, f64>, BlockStructure),
     right: (MatRef<'_, f64>, BlockStructure),
@@ -57,14 +57,14 @@ fn in_pieces(
 ) {
     let ((left, of_left), (right, of_right)) = (left, right);
     let (rows, depth, columns) = (left.nrows(), left.ncols(), right.ncols());
-    let short = rows.min(columns).min(depth) < SHORT;
-    if short || out.row_stride() != 1 {
-        return triangular::matmul(out, of_out, accum, left, of_left, right, of_right, factor, Par::Seq);
-    }
     if par == Par::Seq || rows.max(columns) <= SHARED {
-        let (left, right) = ((left, of_left), (right, of_right));
-        let Some(out) = out.try_as_col_major_mut() else { return };
-        return packed::multiply((out, of_out), accum, left, right, factor);
+        let short = rows.min(columns).min(depth) < SHORT;
+        return match out.rb_mut().try_as_col_major_mut() {
+            Some(out) if !short => {
+                packed::multiply((out, of_out), accum, (left, of_left), (right, of_right), factor);
+            }
+            _ => triangular::matmul(out, of_out, accum, left, of_left, right, of_right, factor, Par::Seq),
+        };
     }
     // A triangle is cut along both of its sides.
     let dense = of_out.is_dense();
