@@ -58,7 +58,7 @@ fn exp_within_range(x: f64) -> f64 {
     ] {
         p = p.mul_add(r, c);
     }
-    // A NaN stays one: the exponent of p has all bits set then, and its mantissa is not zero.
+    // A NaN that arithmetic made stays one: its low bits are zero, so that none are added to those of p, which is one too.
     f64::from_bits(p.to_bits().wrapping_add(shifted.to_bits() << 52))
 }
 

@@ -109,6 +109,7 @@ pub(super) fn factor_lower(mut a: MatMut<'_, f64>, par: Par) -> Result<(), NoFac
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::super::in_parallel;
     use super::*;

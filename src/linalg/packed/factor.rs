@@ -107,7 +107,7 @@ fn gather<const H: usize, const C: usize>(
     }
 }
 
-/// Its factor, column by column, as substitution reads it.
+/// A triangle, column by column, ← its factor as substitution reads it.
 #[inline(always)]
 fn factor_triangle<const C: usize>(triangle: &mut [[f64; C]; C]) -> Result<(), NoFactor> {
     for j in 0..C {
@@ -116,14 +116,13 @@ fn factor_triangle<const C: usize>(triangle: &mut [[f64; C]; C]) -> Result<(), N
             return Err(NoFactor);
         }
         let reciprocal = squared.sqrt().recip();
-        triangle[j][j] = reciprocal;
-        for i in j + 1..C {
-            triangle[j][i] *= -reciprocal;
-        }
-        for k in j + 1..C {
-            let minus_l = triangle[j][k];
-            for i in k..C {
-                triangle[k][i] = (-minus_l).mul_add(triangle[j][i], triangle[k][i]);
+        let column = &mut triangle[j];
+        column[j] = reciprocal;
+        column[j + 1..].iter_mut().for_each(|l| *l *= -reciprocal);
+        let column = *column;
+        for (k, later) in triangle.iter_mut().enumerate().skip(j + 1) {
+            for (to, minus_l) in later[k..].iter_mut().zip(&column[k..]) {
+                *to = minus_l.mul_add(-column[k], *to);
             }
         }
     }

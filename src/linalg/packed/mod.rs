@@ -58,6 +58,7 @@ fn resized(buffer: &mut Vec<f64>, length: usize) -> &mut [f64] {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     //! Tiles of other processors than the one at hand.
 

@@ -1,4 +1,4 @@
-//! Sides of a product copied into panels: of `width` rows each, whose numbers for one column lie together.
+//! Sides of a product copied into panels: of `W` rows each, whose numbers for one column lie together.
 
 use super::super::products::BlockStructure;
 use faer::prelude::ReborrowMut;
