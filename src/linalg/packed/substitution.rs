@@ -30,7 +30,7 @@ pub(super) fn pack_factor<const C: usize>(factor: MatRef<'_, f64>, length: usize
 
 /// Column `j` of a triangle as substitution reads it.
 #[inline(always)]
-pub(super) fn prepare<const C: usize>(column: &mut [f64; C], j: usize) {
+fn prepare<const C: usize>(column: &mut [f64; C], j: usize) {
     column[j] = column[j].recip();
     column[j + 1..].iter_mut().for_each(|l| *l = -*l);
 }
