@@ -44,6 +44,8 @@ pub use stationary::{Matern12, Matern32, Matern52, Radial, RationalQuadratic, Rb
 pub use terms::Terms;
 pub use trivial::{Constant, White};
 
+use crate::linalg::elementwise::{add_scaled, vectorise};
+
 /// A covariance function: a leaf, a sum or a product.
 #[derive(Debug, Clone)]
 pub enum Kernel {
@@ -237,9 +239,9 @@ impl Kernel {
                     let part_weights = &mut part_weights[..n];
                     part_weights.copy_from_slice(weights);
                     let others = part_values(parts, recorded.record).enumerate();
-                    for (_, other) in others.filter(|(i, _)| *i != this) {
-                        part_weights.iter_mut().zip(other).for_each(|(w, v)| *w *= v);
-                    }
+                    others
+                        .filter(|(i, _)| *i != this)
+                        .for_each(|(_, other)| multiply_by(part_weights, other));
                     &*part_weights
                 }
                 _ => weights,
@@ -270,8 +272,8 @@ impl Kernel {
     /// Adds or multiplies a part's values into those of a sum or product.
     fn combine(&self, out: &mut [f64], values: &[f64]) {
         match self {
-            Kernel::Product(_) => out.iter_mut().zip(values).for_each(|(o, v)| *o *= v),
-            _ => out.iter_mut().zip(values).for_each(|(o, v)| *o += v),
+            Kernel::Product(_) => multiply_by(out, values),
+            _ => add_scaled(out, 1.0, values),
         }
     }
 
@@ -304,6 +306,14 @@ impl Kernel {
             out.iter_mut().zip(&values).for_each(|(o, v)| combine(o, *v));
         }
     }
+}
+
+/// a_i *= b_i, by the widest vector instructions at hand.
+fn multiply_by(a: &mut [f64], b: &[f64]) {
+    vectorise(
+        #[inline(always)]
+        || a.iter_mut().zip(b).for_each(|(a, b)| *a *= b),
+    );
 }
 
 /// The values of each part in a record.

@@ -3,7 +3,7 @@
 use super::{join, packed};
 use faer::linalg::matmul::triangular;
 use faer::prelude::ReborrowMut;
-use faer::{Accum, MatMut, MatRef, Par};
+use faer::{Accum, Mat, MatMut, MatRef, Par};
 
 pub(crate) use faer::linalg::matmul::triangular::BlockStructure;
 
@@ -37,9 +37,24 @@ pub(crate) fn multiply_triangular(
     // A result's columns are what lies together.
     if out.row_stride().unsigned_abs() > out.col_stride().unsigned_abs() {
         let out = (out.transpose_mut(), of_out.transpose());
-        return in_pieces(out, accum, transposed(right), transposed(left), factor, par);
+        return in_pieces(out, accum, transposed(right), None, transposed(left), factor, par);
     }
-    in_pieces((out, of_out), accum, left, right, factor, par);
+    in_pieces((out, of_out), accum, left, None, right, factor, par);
+}
+
+/// The lower triangle of `out` ← [`out` +] factor · left · D · rightᵀ, for diagonal D of `weights` where there are any.
+pub(crate) fn multiply_lower(
+    out: MatMut<'_, f64>,
+    accum: Accum,
+    left: MatRef<'_, f64>,
+    weights: Option<&[f64]>,
+    right: MatRef<'_, f64>,
+    factor: f64,
+    par: Par,
+) {
+    let dense = BlockStructure::Rectangular;
+    let out = (out, BlockStructure::TriangularLower);
+    in_pieces(out, accum, (left, dense), weights, (right.transpose(), dense), factor, par);
 }
 
 fn transposed((matrix, of): (MatRef<'_, f64>, BlockStructure)) -> (MatRef<'_, f64>, BlockStructure) {
@@ -51,6 +66,7 @@ fn in_pieces(
     (mut out, of_out): (MatMut<'_, f64>, BlockStructure),
     accum: Accum,
     left: (MatRef<'_, f64>, BlockStructure),
+    weights: Option<&[f64]>,
     right: (MatRef<'_, f64>, BlockStructure),
     factor: f64,
     par: Par,
@@ -59,12 +75,19 @@ fn in_pieces(
     let (rows, depth, columns) = (left.nrows(), left.ncols(), right.ncols());
     if par == Par::Seq || rows.max(columns) <= SHARED {
         let short = rows.min(columns).min(depth) < SHORT;
-        return match out.rb_mut().try_as_col_major_mut() {
-            Some(out) if !short => {
-                packed::multiply((out, of_out), accum, (left, of_left), (right, of_right), factor);
+        match (out.rb_mut().try_as_col_major_mut(), weights) {
+            (Some(out), _) if !short || weights.is_some() => {
+                packed::multiply((out, of_out), accum, (left, of_left), weights, (right, of_right), factor);
             }
-            _ => triangular::matmul(out, of_out, accum, left, of_left, right, of_right, factor, Par::Seq),
-        };
+            (_, None) => {
+                triangular::matmul(out, of_out, accum, left, of_left, right, of_right, factor, Par::Seq);
+            }
+            (_, Some(weights)) => {
+                let right = Mat::from_fn(depth, columns, |k, j| weights[k] * right[(k, j)]);
+                triangular::matmul(out, of_out, accum, left, of_left, &right, of_right, factor, Par::Seq);
+            }
+        }
+        return;
     }
     // A triangle is cut along both of its sides.
     let dense = of_out.is_dense();
@@ -89,7 +112,8 @@ fn in_pieces(
             }
             let left = (left.submatrix(row, level, high, deep), of_left);
             let right = (right.submatrix(level, column, deep, wide), of_right);
-            in_pieces((out.rb_mut(), of_out), accum, left, right, factor, par);
+            let weights = weights.map(|w| &w[level..level + deep]);
+            in_pieces((out.rb_mut(), of_out), accum, left, weights, right, factor, par);
             accum = Accum::Add;
         }
         if accum == Accum::Replace {
@@ -130,7 +154,6 @@ mod tests {
     use super::super::in_parallel;
     use super::BlockStructure::{Rectangular, TriangularLower, TriangularUpper};
     use super::*;
-    use faer::Mat;
 
     fn matrix(rows: usize, columns: usize, seed: usize) -> Mat<f64> {
         Mat::from_fn(rows, columns, |i, j| ((1 + i * 7 + j * 13 + seed) as f64 * 0.71).sin())
@@ -186,6 +209,26 @@ mod tests {
                         };
                         assert!((found[(i, j)] - expected).abs() < 1e-12, "{of:?} {accum:?} at {i}, {j}");
                     }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn weights_stand_between_the_sides() {
+        for (rows, depth) in [(149, 301), (40, 7), (300, 20)] {
+            let (left, right) = (matrix(rows, depth, 0), matrix(rows, depth, 5));
+            let weights: Vec<f64> = (0..depth).map(|k| (k as f64).cos()).collect();
+            for (row_major, par) in [(false, Par::Seq), (true, Par::Seq), (false, in_parallel())] {
+                let start = matrix(rows, rows, 9);
+                let mut out = if row_major { start.transpose().to_owned() } else { start.clone() };
+                let view = if row_major { out.as_mut().transpose_mut() } else { out.as_mut() };
+                multiply_lower(view, Accum::Add, left.as_ref(), Some(&weights), right.as_ref(), 2.0, par);
+                let found = if row_major { out.transpose() } else { out.as_ref() };
+                for (i, j) in (0..rows).flat_map(|i| (0..rows).map(move |j| (i, j))) {
+                    let sum: f64 = (0..depth).map(|k| left[(i, k)] * weights[k] * right[(j, k)]).sum();
+                    let expected = start[(i, j)] + if i >= j { 2.0 * sum } else { 0.0 };
+                    assert!((found[(i, j)] - expected).abs() < 1e-12, "{rows} × {depth} at {i}, {j}");
                 }
             }
         }

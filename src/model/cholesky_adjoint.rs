@@ -72,15 +72,15 @@ pub(super) fn of_rank_one(
     for j in 0..n {
         let x = column(inverse.rb_mut(), j, n);
         let t = column(product.rb_mut(), j, n);
-        t.fill(0.0);
-        for RankOne { whitened, pulled } in functions {
+        for (function, RankOne { whitened, pulled }) in functions.iter().enumerate() {
             let mut above: f64 = 0.0;
             let mut below = dot(x, &pulled[j..]);
             for (k, (t, x)) in t.iter_mut().zip(x.iter()).enumerate() {
                 let (v, c) = (whitened[j + k], pulled[j + k]);
                 above += v * x;
                 below -= c * x;
-                *t += c * above + v * below;
+                let sum = c * above + v * below;
+                *t = if function == 0 { sum } else { *t + sum };
             }
         }
     }

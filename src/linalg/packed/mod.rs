@@ -91,7 +91,16 @@ mod tests {
             let right = Side::right((b.as_ref(), Rectangular));
             let out = product.as_mut().try_as_col_major_mut().unwrap();
             let (of_out, accum, factor) = (Rectangular, Accum::Replace, 1.0);
-            simd.vectorize(Dispatched(Product { out, of_out, accum, left, right, factor, packed }));
+            simd.vectorize(Dispatched(Product {
+                out,
+                of_out,
+                accum,
+                left,
+                weights: None,
+                right,
+                factor,
+                packed,
+            }));
         });
         [l, inverse, solved, product]
     }

@@ -1,4 +1,4 @@
-//! `out` ← [`out` +] factor · left · right.
+//! `out` ← [`out` +] factor · left · right, with weights between the two if there are any.
 
 use super::super::lanes::Simd;
 use super::super::products::BlockStructure;
@@ -12,16 +12,18 @@ use std::ops::Range;
 /// Columns of the right side that are packed at a time.
 const WIDTH: usize = 1024;
 
-/// `out` ← [`out` +] factor · left · right. What is not of a matrix's triangle takes no part and is not written.
+/// `out` ← [`out` +] factor · left · D · right for diagonal D of `weights`, of ones where there are none. What is not of a matrix's
+/// triangle takes no part and is not written.
 pub(in super::super) fn multiply(
     (out, of_out): (MatMut<'_, f64, usize, usize, ContiguousFwd>, BlockStructure),
     accum: Accum,
     left: (MatRef<'_, f64>, BlockStructure),
+    weights: Option<&[f64]>,
     right: (MatRef<'_, f64>, BlockStructure),
     factor: f64,
 ) {
     let (left, right) = (Side::left(left), Side::right(right));
-    with_packed(|packed| in_tiles(Product { out, of_out, accum, left, right, factor, packed }));
+    with_packed(|packed| in_tiles(Product { out, of_out, accum, left, weights, right, factor, packed }));
 }
 
 pub(super) struct Product<'a> {
@@ -29,6 +31,7 @@ pub(super) struct Product<'a> {
     pub of_out: BlockStructure,
     pub accum: Accum,
     pub left: Side<'a>,
+    pub weights: Option<&'a [f64]>,
     pub right: Side<'a>,
     pub factor: f64,
     pub packed: &'a mut Packed,
@@ -39,12 +42,16 @@ impl Tiled for Product<'_> {
 
     #[inline(always)]
     fn run<S: Simd, const V: usize, const H: usize, const C: usize>(self, simd: S) {
-        let Self { mut out, of_out, accum, left, right, factor, packed: [tall_packed, wide_packed] } = self;
+        let Self { mut out, of_out, accum, left, weights, right, factor, packed } = self;
+        let [tall_packed, wide_packed] = packed;
         let (rows, columns) = out.shape();
         for wide in pieces(0..columns, WIDTH, C) {
             for deep in pieces(0..left.matrix.ncols(), DEPTH, 1) {
                 let wide_packed = resized(wide_packed, wide.len().next_multiple_of(C) * deep.len());
                 right.pack::<C>(wide.clone(), deep.clone(), deep.len(), wide_packed);
+                if let Some(weights) = weights {
+                    weigh::<C>(wide_packed, &weights[deep.clone()]);
+                }
                 let add = deep.start > 0 || accum == Accum::Add;
                 for tall in pieces(0..rows, HEIGHT * S::F64_LANES, H) {
                     let tall_packed = resized(tall_packed, tall.len().next_multiple_of(H) * deep.len());
@@ -53,6 +60,16 @@ impl Tiled for Product<'_> {
                         .add_to::<S, V, H, C>(simd, out.rb_mut(), tall_packed, wide_packed);
                 }
             }
+        }
+    }
+}
+
+/// Multiplies the columns of each panel by the weights.
+#[inline(always)]
+fn weigh<const W: usize>(panels: &mut [f64], weights: &[f64]) {
+    for panel in panels.as_chunks_mut::<W>().0.chunks_exact_mut(weights.len().max(1)) {
+        for (column, weight) in panel.iter_mut().zip(weights) {
+            column.iter_mut().for_each(|value| *value *= weight);
         }
     }
 }

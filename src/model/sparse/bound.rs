@@ -17,7 +17,7 @@ use crate::Result;
 use crate::kernel::Points;
 use crate::likelihood::{Family, Observation};
 use crate::linalg::elementwise::{add_scaled, dot};
-use crate::linalg::products::{BlockStructure, multiply_triangular};
+use crate::linalg::products::multiply_lower;
 use crate::linalg::triangular::{solve_lower, solve_upper};
 use crate::rows::Batch;
 use faer::prelude::{Reborrow, ReborrowMut};
@@ -264,7 +264,7 @@ impl SparseModel {
         target: &mut NaturalTarget,
         workspace: &mut BoundWorkspace,
     ) {
-        let BoundWorkspace { rows, weighted, terms, par, .. } = workspace;
+        let BoundWorkspace { rows, by_diagonal: weights, terms, par, .. } = workspace;
         let m = self.size();
         for c in 0..self.latents() {
             let a = &rows[self.structure.place(c)];
@@ -272,15 +272,12 @@ impl SparseModel {
             shift.fill(0.0);
             for i in 0..b {
                 let (slope, by_variance) = (terms.slope[c * b + i], terms.by_variance[c * b + i]);
-                let weight = (-2.0 * by_variance).max(0.0);
-                let (column, root) = (a.col_as_slice(i), weight.sqrt());
-                let pull = slope + weight * dot(column, q.mean(c));
-                weighted.col_as_slice_mut(i).iter_mut().zip(column).for_each(|(to, a)| *to = root * a);
-                add_scaled(shift, pull, column);
+                let (weight, column) = ((-2.0 * by_variance).max(0.0), a.col_as_slice(i));
+                weights[i] = weight;
+                add_scaled(shift, slope + weight * dot(column, q.mean(c)), column);
             }
-            let precision = &mut target.precision[c];
-            let weighted = weighted.as_ref().subcols(0, b);
-            symmetric_product(precision.as_mut(), 1.0, weighted, weighted, *par);
+            let (precision, a) = (&mut target.precision[c], a.as_ref().subcols(0, b));
+            multiply_lower(precision.as_mut(), Accum::Replace, a, Some(&weights[..b]), a, 1.0, *par);
             (0..m).for_each(|i| precision[(i, i)] += 1.0);
         }
     }
@@ -318,7 +315,8 @@ impl SparseModel {
         match held {
             // L̄ = −tril(L⁻ᵀĀAᵀ), so that LᵀL̄ has the lower triangle of −ĀAᵀ.
             Held::Whitened => {
-                symmetric_product(projection.symmetric.as_mut(), -1.0, of_rows.as_ref(), a, par);
+                let symmetric = projection.symmetric.as_mut();
+                multiply_lower(symmetric, Accum::Replace, of_rows.as_ref(), None, a, -1.0, par);
             }
             Held::Function => {
                 for (i, by_variance) in by_diagonal.iter().enumerate().take(b) {
@@ -377,22 +375,4 @@ fn moments(
 /// A column of a matrix whose columns are contiguous.
 fn column(matrix: MatRef<'_, f64>, j: usize) -> &[f64] {
     matrix.col(j).try_as_col_major().map_or(&[], |c| c.as_slice())
-}
-
-/// The lower triangle of `scale` × X Yᵀ, M×M, from M×B matrices.
-pub(super) fn symmetric_product(
-    out: MatMut<'_, f64>,
-    scale: f64,
-    x: MatRef<'_, f64>,
-    y: MatRef<'_, f64>,
-    par: Par,
-) {
-    multiply_triangular(
-        (out, BlockStructure::TriangularLower),
-        Accum::Replace,
-        (x, BlockStructure::Rectangular),
-        (y.transpose(), BlockStructure::Rectangular),
-        scale,
-        par,
-    );
 }

@@ -8,14 +8,13 @@
 //! Cost: 1.5 M² multiplications and additions a row, 2 M² where G is gathered, where minibatches that know nothing of one
 //! another take 3.5 M² and 2.3 M³ each. Memory: two M×B matrices a thread.
 
-use super::bound::symmetric_product;
 use super::projection::{OfCross, Projection};
 use super::{InducingGaussian, SparseModel};
 use crate::Result;
 use crate::kernel::Points;
 use crate::linalg::elementwise::{add_scaled, dot};
 use crate::linalg::inverse_from_factor;
-use crate::linalg::products::multiply;
+use crate::linalg::products::{multiply, multiply_lower};
 use crate::linalg::triangular::solve_upper;
 use crate::rows::Batch;
 use faer::{Accum, Mat, MatMut, Par};
@@ -186,16 +185,12 @@ impl<'a> HeldScore<'a> {
         sums.count += weight * b as f64;
         sums.prior += weight * diagonal.iter().sum::<f64>();
         if let Some(gram) = &mut sums.gram {
-            let own = &mut projection.symmetric;
-            symmetric_product(own.as_mut(), weight, a.as_ref(), a.as_ref(), par);
-            for j in 0..gram.ncols() {
-                add_scaled(&mut gram.col_as_slice_mut(j)[j..], 1.0, &own.col_as_slice(j)[j..]);
-            }
+            multiply_lower(gram.as_mut(), Accum::Add, a.as_ref(), None, a.as_ref(), weight, par);
         }
         multiply(c.as_mut(), Accum::Replace, self.of_rows.as_ref(), a.as_ref(), weight, par);
         by_diagonal.fill(-0.5 * weight / sigma2);
         gradient.fill(0.0);
-        let cross = OfCross { full: c.as_ref(), rank_one: Some((&self.pulled, slope)) };
+        let cross = OfCross { rank_ones: &[(&self.pulled, slope)], ..c.as_ref().into() };
         projection.pull_back_rows(model, theta, x, cross, by_diagonal, gradient, None, par);
         let placed = &model.structure.processes[0];
         placed.process.mean.adjoint(x, slope, &mut gradient[placed.mean.clone()]);

@@ -39,17 +39,19 @@ pub(super) struct Projection {
     of: Option<(Vec<f64>, u64)>,
 }
 
-/// C̄, M×B: a matrix, and g αᵀ where there is a part of rank one.
+/// C̄, M×B: a matrix whose columns may have weights, and parts g αᵀ of rank one.
 #[derive(Clone, Copy)]
 pub(super) struct OfCross<'a> {
     pub full: MatRef<'a, f64>,
-    /// g (M) and α (B).
-    pub rank_one: Option<(&'a [f64], &'a [f64])>,
+    /// B of them.
+    pub weights: Option<&'a [f64]>,
+    /// Each g (M) and α (B).
+    pub rank_ones: &'a [(&'a [f64], &'a [f64])],
 }
 
 impl<'a> From<MatRef<'a, f64>> for OfCross<'a> {
     fn from(full: MatRef<'a, f64>) -> Self {
-        Self { full, rank_one: None }
+        Self { full, weights: None, rank_ones: &[] }
     }
 }
 
@@ -57,10 +59,14 @@ impl OfCross<'_> {
     /// Some rows of column `j`.
     fn column(&self, j: usize, rows: Range<usize>, out: &mut [f64]) {
         if let Some(values) = self.full.col(j).try_as_col_major() {
-            out.copy_from_slice(&values.as_slice()[rows.clone()]);
+            let values = &values.as_slice()[rows.clone()];
+            match self.weights {
+                Some(weights) => out.iter_mut().zip(values).for_each(|(to, from)| *to = weights[j] * from),
+                None => out.copy_from_slice(values),
+            }
         }
-        if let Some((g, alpha)) = self.rank_one {
-            add_scaled(out, alpha[j], &g[rows]);
+        for (g, alpha) in self.rank_ones {
+            add_scaled(out, alpha[j], &g[rows.clone()]);
         }
     }
 }

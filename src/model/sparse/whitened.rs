@@ -8,18 +8,18 @@
 //! Cost: about 0.5 M³ + 1.5 M²B multiplications and additions.
 
 use super::SparseModel;
-use super::bound::symmetric_product;
 use super::expectations::Terms;
-use super::projection::Projection;
+use super::projection::{OfCross, Projection};
 use crate::kernel::Points;
 use crate::linalg::elementwise::{add_scaled, dot};
+use crate::linalg::products::multiply_lower;
 use crate::linalg::triangular::solve_upper;
 use crate::model::Model;
 use crate::model::cholesky_adjoint::{self, RankOne};
 use crate::parameter::{Layout, Parameter, Prior};
 use crate::rows::Batch;
 use crate::{Error, Result};
-use faer::{Mat, MatMut, Par};
+use faer::{Accum, Mat, MatMut, Par};
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// The density of (θ, v) on the present batch. All evaluations see the same batch until another one is set.
@@ -36,10 +36,9 @@ pub struct WhitenedWorkspace {
     projections: Vec<Projection>,
     rows: Vec<Mat<f64>>,
     diagonal: Vec<Vec<f64>>,
-    solved: Mat<f64>,
-    weighted: Mat<f64>,
     terms: Terms,
     by_diagonal: Vec<f64>,
+    by_column: Vec<f64>,
     pulled: Vec<f64>,
     beta: Vec<f64>,
     par: Par,
@@ -90,10 +89,11 @@ impl WhitenedWorkspace {
         self.terms.resize(model.latents(), rows);
         self.by_diagonal.resize(rows, 0.0);
         self.diagonal.iter_mut().for_each(|d| d.resize(rows, 0.0));
-        if self.solved.ncols() != rows {
-            let block = || Mat::zeros(model.size(), rows);
-            self.rows.iter_mut().for_each(|m| *m = block());
-            (self.solved, self.weighted) = (block(), block());
+        self.by_column.resize(rows, 0.0);
+        for a in &mut self.rows {
+            if a.ncols() != rows {
+                *a = Mat::zeros(model.size(), rows);
+            }
         }
     }
 }
@@ -108,15 +108,13 @@ impl Model for Whitened<'_> {
     fn workspace(&self, par: Par) -> WhitenedWorkspace {
         let model = self.model;
         let rows = self.batch().0.rows();
-        let block = || Mat::zeros(model.size(), rows);
         WhitenedWorkspace {
             projections: (0..model.places()).map(|place| Projection::new(model, place)).collect(),
-            rows: (0..model.places()).map(|_| block()).collect(),
+            rows: (0..model.places()).map(|_| Mat::zeros(model.size(), rows)).collect(),
             diagonal: vec![vec![0.0; rows]; model.places()],
-            solved: block(),
-            weighted: block(),
             terms: Terms::default(),
             by_diagonal: vec![0.0; rows],
+            by_column: vec![0.0; rows],
             pulled: vec![0.0; model.size() * model.latents()],
             beta: vec![0.0; model.size() * model.latents()],
             par,
@@ -144,8 +142,8 @@ impl Model for Whitened<'_> {
         let (theta, v) = values.split_at(model.layout().parameters().len());
         let (gradient, v_gradient) = gradient.split_at_mut(theta.len());
         let x = Points::of(&batch.x);
-        let WhitenedWorkspace { projections, rows, diagonal, solved, weighted, terms, .. } = workspace;
-        let WhitenedWorkspace { by_diagonal, pulled, beta, .. } = workspace;
+        let WhitenedWorkspace { projections, rows, diagonal, terms, .. } = workspace;
+        let WhitenedWorkspace { by_diagonal, by_column, pulled, beta, .. } = workspace;
         model.structure.prior_means(theta, x, &mut terms.mean);
         for (place, projection) in projections.iter_mut().enumerate() {
             projection.factorise(model, theta, par)?;
@@ -171,12 +169,12 @@ impl Model for Whitened<'_> {
 
         beta.copy_from_slice(v);
         for (place, projection) in projections.iter_mut().enumerate() {
-            // β = L⁻ᵀv, W = L⁻ᵀA
+            // β = L⁻ᵀv, and W = L⁻ᵀA in the place of A.
             let functions = model.structure.of_process(place);
             let of_place = &mut beta[functions.start * m..functions.end * m];
             let betas = MatMut::from_column_major_slice_mut(of_place, m, functions.len());
             solve_upper(projection.factor.transpose(), betas, par);
-            solved.copy_from(&rows[place]);
+            let solved = &mut rows[place];
             solve_upper(projection.factor.transpose(), solved.as_mut(), par);
             by_diagonal.fill(0.0);
             for c in functions.clone() {
@@ -188,7 +186,7 @@ impl Model for Whitened<'_> {
                 .clone()
                 .map(|c| RankOne { whitened: &pulled[c * m..(c + 1) * m], pulled: &v[c * m..(c + 1) * m] })
                 .collect();
-            let Projection { factor, inverse, product, adjoint, symmetric, .. } = projection;
+            let Projection { factor, inverse, product, adjoint, .. } = projection;
             let (inverse, product) = (inverse.as_mut(), product.as_mut());
             cholesky_adjoint::of_rank_one(
                 factor.as_ref(),
@@ -198,24 +196,16 @@ impl Model for Whitened<'_> {
                 adjoint.as_mut(),
                 par,
             );
-            for (i, by_variance) in by_diagonal.iter().enumerate().take(b) {
-                let column = weighted.col_as_slice_mut(i).iter_mut().zip(solved.col_as_slice(i));
-                column.for_each(|(to, w)| *to = by_variance * w);
-            }
-            symmetric_product(symmetric.as_mut(), 1.0, weighted.as_ref(), solved.as_ref(), par);
-            for j in 0..m {
-                let (to, from) = (&mut adjoint.col_as_slice_mut(j)[j..], &symmetric.col_as_slice(j)[j..]);
-                to.iter_mut().zip(from).for_each(|(to, from)| *to += from);
-            }
+            let (adjoint, solved) = (adjoint.as_mut(), solved.as_ref());
+            multiply_lower(adjoint, Accum::Add, solved, Some(by_diagonal), solved, 1.0, par);
             // C̄ = β gᵀ − 2 W D
-            for i in 0..b {
-                let to = weighted.col_as_slice_mut(i);
-                to.iter_mut().for_each(|to| *to *= -2.0);
-                for c in functions.clone() {
-                    add_scaled(to, terms.slope[c * b + i], &beta[c * m..(c + 1) * m]);
-                }
-            }
-            projection.pull_back(model, theta, x, weighted.as_ref().into(), by_diagonal, gradient, None, par);
+            by_column.iter_mut().zip(&*by_diagonal).for_each(|(to, d)| *to = -2.0 * d);
+            let of_means: Vec<_> = functions
+                .clone()
+                .map(|c| (&beta[c * m..(c + 1) * m], &terms.slope[c * b..(c + 1) * b]))
+                .collect();
+            let cross = OfCross { full: solved, weights: Some(by_column), rank_ones: &of_means };
+            projection.pull_back(model, theta, x, cross, by_diagonal, gradient, None, par);
         }
         for c in 0..model.latents() {
             let placed = &model.structure.processes[model.structure.place(c)];

@@ -214,7 +214,7 @@ impl<'m> Collapsed<'m> {
         };
         let x = Points::of(&self.x);
         let CollapsedWorkspace { projection, adjoint, residual, mean, by_spread, .. } = workspace;
-        let cross = OfCross { full: adjoint.as_ref(), rank_one: Some((mean, residual)) };
+        let cross = OfCross { rank_ones: &[(mean, residual)], ..adjoint.as_ref().into() };
         projection.pull_back(model, theta, x, cross, by_spread, gradient, by_inducing, par);
         let placed = &model.structure.processes[0];
         placed.process.mean.adjoint(x, residual, &mut gradient[placed.mean.clone()]);

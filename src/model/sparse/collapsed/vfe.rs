@@ -4,9 +4,8 @@
 //! one of rank one: C̄ = L⁻ᵀ(I − B⁻¹)/λ · A + (L⁻ᵀm) αᵀ.
 
 use super::CollapsedWorkspace;
-use crate::linalg::products::multiply;
+use crate::linalg::products::{multiply, multiply_lower};
 use crate::linalg::triangular::solve_upper;
-use crate::model::sparse::bound::symmetric_product;
 use faer::{Accum, MatMut, MatRef};
 
 /// AΛ⁻¹Aᵀ into `symmetric` and AΛ⁻¹e into `mean`, from A, e in `residual` and k_ii in `diagonal`. Returns what of the bound is known
@@ -15,7 +14,8 @@ pub(super) fn gather(sigma2: f64, count: f64, workspace: &mut CollapsedWorkspace
     let CollapsedWorkspace { projection, rows, diagonal, noise, residual, mean, spread, par, .. } = workspace;
     let (n, m, weight) = (residual.len(), mean.len(), count / sigma2);
     noise.fill(sigma2 / count);
-    symmetric_product(projection.symmetric.as_mut(), weight, rows.as_ref(), rows.as_ref(), *par);
+    let (symmetric, a) = (projection.symmetric.as_mut(), rows.as_ref());
+    multiply_lower(symmetric, Accum::Replace, a, None, a, weight, *par);
     let explained = (0..m).map(|i| projection.symmetric[(i, i)]).sum::<f64>() / weight;
     *spread = (diagonal.iter().sum::<f64>() - explained).max(0.0);
     let residuals = MatRef::from_column_major_slice(residual, n, 1);
