@@ -73,6 +73,26 @@ pub trait Covariance: Debug + Send + Sync {
 
     /// Variances k(x_i, x_i), into `out`.
     fn diagonal(&self, theta: &[f64], x: Points<'_>, out: &mut [f64]);
+
+    /// The same covariances as a factor and the argument of an exponential, where they are such.
+    fn exponential(&self) -> Option<&dyn Exponential> {
+        None
+    }
+}
+
+/// A covariance function k = c exp(e) whose product with others of its kind needs one exponential for all of them.
+pub trait Exponential {
+    /// Writes c(x_i, z) into `out` and adds e(x_i, z) ≤ 0 to `exponent`. Into `record`, where it is wanted, goes what
+    /// [`Covariance::strip_recorded`] records, but of c, and with exp(e) taken for a constant where it was differentiated:
+    /// [`Covariance::strip_adjoint`] is then asked with weights that have all exponentials in them.
+    fn factors(
+        &self,
+        theta: &[f64],
+        strip: Strip<'_>,
+        out: &mut [f64],
+        exponent: &mut [f64],
+        record: Option<&mut [f64]>,
+    );
 }
 
 /// A parameter of a kernel: positive in all kernels here.

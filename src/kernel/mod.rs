@@ -14,6 +14,7 @@
 mod adjoint;
 #[cfg(test)]
 pub(crate) mod check;
+mod composite;
 mod distances;
 mod dot_product;
 mod expression;
@@ -36,15 +37,15 @@ pub use features::FeatureRows;
 pub(crate) use features::Features;
 pub use geography::{EARTH_RADIUS, Geography};
 pub use gram::KernelWorkspace;
-pub use leaf::{Covariance, KernelParameter, ParameterRole, Points, Recorded, STRIP, Strip};
+pub use leaf::{Covariance, Exponential, KernelParameter, ParameterRole, Points, Recorded, STRIP, Strip};
 pub use metric::{Euclidean, Metric, Slopes};
 pub use periodic::{Cosine, Periodic};
 pub use sphere::Sphere;
-pub use stationary::{Matern12, Matern32, Matern52, Radial, RationalQuadratic, Rbf, Stationary};
+pub use stationary::{Matern12, Matern32, Matern52, Radial, RationalQuadratic, Rbf, Shape, Stationary};
 pub use terms::Terms;
 pub use trivial::{Constant, White};
 
-use crate::linalg::elementwise::{add_scaled, vectorise};
+use composite::{Composite, Node};
 
 /// A covariance function: a leaf, a sum or a product.
 #[derive(Debug, Clone)]
@@ -117,23 +118,27 @@ impl Kernel {
         }
     }
 
-    /// How many strips of scratch memory [`Kernel::strip`] and [`Kernel::strip_adjoint`] need.
-    pub fn scratch_strips(&self) -> usize {
+    fn node(&self) -> Node<'_> {
         match self {
-            Kernel::Leaf(leaf) => leaf.scratch_strips(),
-            Kernel::Sum(parts) | Kernel::Product(parts) => {
-                1 + parts.iter().map(Kernel::scratch_strips).max().unwrap_or(0)
-            }
+            Kernel::Leaf(leaf) => Node::Leaf(leaf.as_ref()),
+            Kernel::Sum(parts) => Node::Composite(Composite { parts, is_product: false }),
+            Kernel::Product(parts) => Node::Composite(Composite { parts, is_product: true }),
         }
     }
 
-    /// How many strips [`Kernel::strip_recorded`] records: those of each part and its values.
+    /// How many strips of scratch memory [`Kernel::strip`] and [`Kernel::strip_adjoint`] need.
+    pub fn scratch_strips(&self) -> usize {
+        match self.node() {
+            Node::Leaf(leaf) => leaf.scratch_strips(),
+            Node::Composite(node) => node.scratch_strips(),
+        }
+    }
+
+    /// How many strips [`Kernel::strip_recorded`] records.
     pub fn record_strips(&self) -> usize {
-        match self {
-            Kernel::Leaf(leaf) => leaf.record_strips(),
-            Kernel::Sum(parts) | Kernel::Product(parts) => {
-                parts.iter().map(|part| 1 + part.record_strips()).sum()
-            }
+        match self.node() {
+            Node::Leaf(leaf) => leaf.record_strips(),
+            Node::Composite(node) => node.record_strips(),
         }
     }
 
@@ -163,21 +168,9 @@ impl Kernel {
     /// Covariances k(x_i, z) of a strip, into `out` (length of the strip).
     /// `scratch` holds at least [`Kernel::scratch_strips`] × [`STRIP`] numbers.
     pub fn strip(&self, theta: &[f64], strip: Strip<'_>, out: &mut [f64], scratch: &mut [f64]) {
-        match self {
-            Kernel::Leaf(leaf) => leaf.strip(theta, strip, out, scratch),
-            Kernel::Sum(parts) | Kernel::Product(parts) => {
-                let (values, scratch) = scratch.split_at_mut(STRIP);
-                self.fill_if_empty(parts, out);
-                for (i, (part, theta, strip)) in with_shares(parts, theta, strip).enumerate() {
-                    if i == 0 {
-                        part.strip(theta, strip, out, scratch);
-                    } else {
-                        let values = &mut values[..out.len()];
-                        part.strip(theta, strip, values, scratch);
-                        self.combine(out, values);
-                    }
-                }
-            }
+        match self.node() {
+            Node::Leaf(leaf) => leaf.strip(theta, strip, out, scratch),
+            Node::Composite(node) => node.strip(theta, strip, out, scratch),
         }
     }
 
@@ -191,24 +184,9 @@ impl Kernel {
         record: &mut [f64],
         scratch: &mut [f64],
     ) {
-        match self {
-            Kernel::Leaf(leaf) => leaf.strip_recorded(theta, strip, out, record, scratch),
-            Kernel::Sum(parts) | Kernel::Product(parts) => {
-                let mut rest = record;
-                self.fill_if_empty(parts, out);
-                for (i, (part, theta, strip)) in with_shares(parts, theta, strip).enumerate() {
-                    let (values, later) = rest.split_at_mut(STRIP);
-                    let (own, later) = later.split_at_mut(STRIP * part.record_strips());
-                    let values = &mut values[..out.len()];
-                    part.strip_recorded(theta, strip, values, own, scratch);
-                    if i == 0 {
-                        out.copy_from_slice(values);
-                    } else {
-                        self.combine(out, values);
-                    }
-                    rest = later;
-                }
-            }
+        match self.node() {
+            Node::Leaf(leaf) => leaf.strip_recorded(theta, strip, out, record, scratch),
+            Node::Composite(node) => node.strip_recorded(theta, strip, out, record, scratch),
         }
     }
 
@@ -223,57 +201,11 @@ impl Kernel {
         adjoint: &mut StripAdjoint<'_>,
         scratch: &mut [f64],
     ) {
-        let parts = match self {
-            Kernel::Leaf(leaf) => {
-                return leaf.strip_adjoint(theta, strip, weights, recorded, adjoint, scratch);
+        match self.node() {
+            Node::Leaf(leaf) => leaf.strip_adjoint(theta, strip, weights, recorded, adjoint, scratch),
+            Node::Composite(node) => {
+                node.strip_adjoint(theta, strip, weights, recorded.record, adjoint, scratch);
             }
-            Kernel::Sum(parts) | Kernel::Product(parts) => parts,
-        };
-        let n = strip.len();
-        let (part_weights, scratch) = scratch.split_at_mut(STRIP);
-        let (mut offset, mut place) = (0, 0);
-        for (this, (part, theta, strip)) in with_shares(parts, theta, strip).enumerate() {
-            let weights = match self {
-                // The product of the others is formed, not divided out: a factor may be zero.
-                Kernel::Product(_) => {
-                    let part_weights = &mut part_weights[..n];
-                    part_weights.copy_from_slice(weights);
-                    let others = part_values(parts, recorded.record).enumerate();
-                    others
-                        .filter(|(i, _)| *i != this)
-                        .for_each(|(_, other)| multiply_by(part_weights, other));
-                    &*part_weights
-                }
-                _ => weights,
-            };
-            let own = &recorded.record[place..place + STRIP * (1 + part.record_strips())];
-            let (values, record) = own.split_at(STRIP);
-            let recorded = Recorded { values: &values[..n], record };
-            part.strip_adjoint(
-                theta,
-                strip,
-                weights,
-                recorded,
-                &mut adjoint.part(offset, theta.len()),
-                scratch,
-            );
-            offset += theta.len();
-            place += own.len();
-        }
-    }
-
-    /// A sum of nothing is 0, a product of nothing 1.
-    fn fill_if_empty(&self, parts: &[Kernel], out: &mut [f64]) {
-        if parts.is_empty() {
-            out.fill(if matches!(self, Kernel::Product(_)) { 1.0 } else { 0.0 });
-        }
-    }
-
-    /// Adds or multiplies a part's values into those of a sum or product.
-    fn combine(&self, out: &mut [f64], values: &[f64]) {
-        match self {
-            Kernel::Product(_) => multiply_by(out, values),
-            _ => add_scaled(out, 1.0, values),
         }
     }
 
@@ -308,23 +240,6 @@ impl Kernel {
     }
 }
 
-/// a_i *= b_i, by the widest vector instructions at hand.
-fn multiply_by(a: &mut [f64], b: &[f64]) {
-    vectorise(
-        #[inline(always)]
-        || a.iter_mut().zip(b).for_each(|(a, b)| *a *= b),
-    );
-}
-
-/// The values of each part in a record.
-fn part_values<'a>(parts: &'a [Kernel], mut record: &'a [f64]) -> impl Iterator<Item = &'a [f64]> {
-    parts.iter().map(move |part| {
-        let (values, rest) = record.split_at(STRIP);
-        record = &rest[STRIP * part.record_strips()..];
-        values
-    })
-}
-
 /// Each part with its share of the parameter values.
 fn with_parameters<'a>(
     parts: &'a [Kernel],
@@ -334,20 +249,5 @@ fn with_parameters<'a>(
         let (own, rest) = theta.split_at(part.parameter_count());
         theta = rest;
         (part, own)
-    })
-}
-
-/// Each part with its share of the parameter values and of a strip's features.
-fn with_shares<'a>(
-    parts: &'a [Kernel],
-    theta: &'a [f64],
-    strip: Strip<'a>,
-) -> impl Iterator<Item = (&'a Kernel, &'a [f64], Strip<'a>)> {
-    let mut offset = 0;
-    with_parameters(parts, theta).map(move |(part, theta)| {
-        let count = part.feature_count();
-        let strip = strip.part(offset, count);
-        offset += count;
-        (part, theta, strip)
     })
 }

@@ -4,7 +4,7 @@
 //! factor 4 is part of the lengthscales; the cosine is GPflow's.
 
 use super::leaf::ParameterRole;
-use super::{Covariance, KernelParameter, Points, Recorded, STRIP, Strip, StripAdjoint};
+use super::{Covariance, Exponential, KernelParameter, Points, Recorded, STRIP, Strip, StripAdjoint};
 use crate::linalg::elementwise::{
     dot, exp_of_negative, or_zero, sin_cos_half_turns, sum, sum_over, vectorise,
 };
@@ -60,9 +60,9 @@ impl Periodic {
         Self { columns, shared, parameters }
     }
 
-    /// k(x_i, z) into `out`.
+    /// Σ_d sin²(π(x_d − z_d)/p)/ℓ_d², into `out`.
     #[inline(always)]
-    fn values(&self, theta: &[f64], strip: Strip<'_>, out: &mut [f64]) {
+    fn distances(&self, theta: &[f64], strip: Strip<'_>, out: &mut [f64]) {
         out.fill(0.0);
         for d in 0..self.columns.len() {
             let inverse = 1.0 / theta[place(self.shared, d)];
@@ -72,7 +72,6 @@ impl Periodic {
                 *s = t.mul_add(t, *s);
             }
         }
-        out.iter_mut().for_each(|s| *s = theta[0] * or_zero(exp_of_negative(-0.5 * *s)));
     }
 }
 
@@ -118,7 +117,10 @@ impl Covariance for Periodic {
     fn strip(&self, theta: &[f64], strip: Strip<'_>, out: &mut [f64], _: &mut [f64]) {
         vectorise(
             #[inline(always)]
-            || self.values(theta, strip, out),
+            || {
+                self.distances(theta, strip, out);
+                out.iter_mut().for_each(|s| *s = theta[0] * or_zero(exp_of_negative(-0.5 * *s)));
+            },
         );
     }
 
@@ -175,6 +177,32 @@ impl Covariance for Periodic {
 
     fn diagonal(&self, theta: &[f64], _: Points<'_>, out: &mut [f64]) {
         out.fill(theta[0]);
+    }
+
+    fn exponential(&self) -> Option<&dyn Exponential> {
+        Some(self)
+    }
+}
+
+impl Exponential for Periodic {
+    fn factors(
+        &self,
+        theta: &[f64],
+        strip: Strip<'_>,
+        out: &mut [f64],
+        exponent: &mut [f64],
+        _: Option<&mut [f64]>,
+    ) {
+        vectorise(
+            #[inline(always)]
+            || {
+                self.distances(theta, strip, out);
+                for (s, e) in out.iter_mut().zip(exponent) {
+                    *e = (-0.5_f64).mul_add(*s, *e);
+                    *s = theta[0];
+                }
+            },
+        );
     }
 }
 

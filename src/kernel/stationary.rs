@@ -1,30 +1,38 @@
 //! Stationary kernels: functions of the scaled distance r² = Σ_d (x_d − z_d)²/ℓ_d².
 //!
-//! A new one is a formula: its value and its derivative in r². Distances are summed difference by difference of columns in units of
+//! A new one is a formula: its value, as a factor and an exponential, and its derivative in r². Distances are summed difference by difference of columns in units of
 //! lengthscales, not from |x|² + |z|² − 2xᵀz: that costs O(N²D) against O(N³) and loses no digits where points coincide.
 //! Source: Rasmussen & Williams, *Gaussian Processes for Machine Learning*, section 4.2.
 
 use super::geography::Geography;
 use super::leaf::ParameterRole;
 use super::metric::{Euclidean, Metric, Slopes};
-use super::{Covariance, KernelParameter, Points, Recorded, STRIP, Strip, StripAdjoint};
+use super::{Covariance, Exponential, KernelParameter, Points, Recorded, STRIP, Strip, StripAdjoint};
 use crate::linalg::elementwise::{dot, exp_of_negative, or_zero, sum_over, vectorise};
 
-/// The shape of a stationary kernel, with variance 1.
+/// The shape of a stationary kernel, with variance 1: k(s) = c(s) exp(e(s)), a function of s = r².
 pub trait Radial: std::fmt::Debug + Send + Sync + Default + 'static {
     /// Whether it has a shape parameter `alpha`.
     const HAS_ALPHA: bool = false;
 
-    /// k as a function of s = r².
-    fn value(s: f64, alpha: f64) -> f64;
+    /// e, c and dk/ds without its exponential.
+    fn at(s: f64, alpha: f64) -> Shape;
 
-    /// k and dk/ds.
-    fn value_and_slope(s: f64, alpha: f64) -> (f64, f64);
-
-    /// dk/dα.
+    /// d log k/dα.
     fn alpha_slope(_s: f64, _alpha: f64) -> f64 {
         0.0
     }
+}
+
+/// k = `factor` exp(`exponent`) and dk/ds = `slope` exp(`exponent`) at one distance.
+#[derive(Debug, Clone, Copy)]
+pub struct Shape {
+    /// e ≤ 0.
+    pub exponent: f64,
+    /// c.
+    pub factor: f64,
+    /// (dk/ds) exp(−e).
+    pub slope: f64,
 }
 
 /// k(x, z) = σ² k₁(r²): parameters `variance`, `lengthscales` (one shared, or one a column), `alpha`.
@@ -53,79 +61,48 @@ pub struct RationalQuadratic;
 
 impl Radial for Rbf {
     #[inline(always)]
-    fn value(s: f64, _: f64) -> f64 {
-        exp_of_negative(-0.5 * s)
-    }
-    #[inline(always)]
-    fn value_and_slope(s: f64, _: f64) -> (f64, f64) {
-        let k = exp_of_negative(-0.5 * s);
-        (k, -0.5 * k)
+    fn at(s: f64, _: f64) -> Shape {
+        Shape { exponent: -0.5 * s, factor: 1.0, slope: -0.5 }
     }
 }
 
 impl Radial for Matern12 {
     #[inline(always)]
-    fn value(s: f64, _: f64) -> f64 {
-        exp_of_negative(-s.sqrt())
-    }
-    #[inline(always)]
-    fn value_and_slope(s: f64, _: f64) -> (f64, f64) {
+    fn at(s: f64, _: f64) -> Shape {
         // The slope is infinite at s = 0, where every (x_d − z_d)² that it meets is zero.
         let r = s.sqrt().max(1e-150);
-        let k = exp_of_negative(-r);
-        (k, -0.5 * k / r)
+        Shape { exponent: -r, factor: 1.0, slope: -0.5 / r }
     }
 }
 
 impl Radial for Matern32 {
     #[inline(always)]
-    fn value(s: f64, _: f64) -> f64 {
+    fn at(s: f64, _: f64) -> Shape {
         let a = (3.0 * s).sqrt();
-        (1.0 + a) * exp_of_negative(-a)
+        Shape { exponent: -a, factor: 1.0 + a, slope: -1.5 }
     }
-    #[inline(always)]
-    fn value_and_slope(s: f64, _: f64) -> (f64, f64) {
-        let a = (3.0 * s).sqrt();
-        let e = exp_of_negative(-a);
-        ((1.0 + a) * e, -1.5 * e)
-    }
-}
-
-/// 1 + a + a²/3.
-#[inline(always)]
-fn polynomial(a: f64) -> f64 {
-    a.mul_add(a.mul_add(1.0 / 3.0, 1.0), 1.0)
 }
 
 impl Radial for Matern52 {
     #[inline(always)]
-    fn value(s: f64, _: f64) -> f64 {
+    fn at(s: f64, _: f64) -> Shape {
         let a = (5.0 * s).sqrt();
-        polynomial(a) * exp_of_negative(-a)
-    }
-    #[inline(always)]
-    fn value_and_slope(s: f64, _: f64) -> (f64, f64) {
-        let a = (5.0 * s).sqrt();
-        let e = exp_of_negative(-a);
-        (polynomial(a) * e, -5.0 / 6.0 * (1.0 + a) * e)
+        let factor = a.mul_add(a.mul_add(1.0 / 3.0, 1.0), 1.0);
+        Shape { exponent: -a, factor, slope: -5.0 / 6.0 * (1.0 + a) }
     }
 }
 
 impl Radial for RationalQuadratic {
     const HAS_ALPHA: bool = true;
     #[inline(always)]
-    fn value(s: f64, alpha: f64) -> f64 {
-        exp_of_negative(-alpha * (s / (2.0 * alpha)).ln_1p())
-    }
-    #[inline(always)]
-    fn value_and_slope(s: f64, alpha: f64) -> (f64, f64) {
-        let k = Self::value(s, alpha);
-        (k, -0.5 * k / (1.0 + s / (2.0 * alpha)))
+    fn at(s: f64, alpha: f64) -> Shape {
+        let t = s / (2.0 * alpha);
+        Shape { exponent: -alpha * t.ln_1p(), factor: 1.0, slope: -0.5 / (1.0 + t) }
     }
     #[inline(always)]
     fn alpha_slope(s: f64, alpha: f64) -> f64 {
         let t = s / (2.0 * alpha);
-        Self::value(s, alpha) * (t / (1.0 + t) - t.ln_1p())
+        t / (1.0 + t) - t.ln_1p()
     }
 }
 
@@ -162,6 +139,23 @@ impl<R: Radial, M: Metric> Stationary<R, M> {
     #[inline(always)]
     fn lengthscales(&self) -> std::ops::Range<usize> {
         1..self.parameters.len() - usize::from(R::HAS_ALPHA)
+    }
+
+    /// Writes the distances of a strip to where slopes are to come, and keeps them where they are asked for again.
+    #[inline(always)]
+    fn recorded_distances<'r>(
+        &self,
+        theta: &[f64],
+        strip: Strip<'_>,
+        record: &'r mut [f64],
+    ) -> &'r mut [f64] {
+        let (slopes, distances) = record.split_at_mut(STRIP);
+        let slopes = &mut slopes[..strip.len()];
+        self.metric.squared_distances(&theta[self.lengthscales()], strip, slopes);
+        if Self::KEEPS_DISTANCES {
+            distances[..strip.len()].copy_from_slice(slopes);
+        }
+        slopes
     }
 
     #[inline(always)]
@@ -210,7 +204,10 @@ impl<R: Radial, M: Metric> Covariance for Stationary<R, M> {
             #[inline(always)]
             || {
                 self.metric.squared_distances(&theta[self.lengthscales()], strip, out);
-                out.iter_mut().for_each(|s| *s = variance * or_zero(R::value(*s, alpha)));
+                for s in out {
+                    let Shape { exponent, factor, .. } = R::at(*s, alpha);
+                    *s = variance * or_zero(factor * exp_of_negative(exponent));
+                }
             },
         );
     }
@@ -224,20 +221,17 @@ impl<R: Radial, M: Metric> Covariance for Stationary<R, M> {
         _: &mut [f64],
     ) {
         let (variance, alpha) = (theta[0], self.alpha(theta));
-        let (slopes, distances) = record.split_at_mut(STRIP);
-        let slopes = &mut slopes[..strip.len()];
         vectorise(
             #[inline(always)]
             || {
-                self.metric.squared_distances(&theta[self.lengthscales()], strip, slopes);
-                if Self::KEEPS_DISTANCES {
-                    distances[..strip.len()].copy_from_slice(slopes);
-                }
+                let slopes = self.recorded_distances(theta, strip, record);
                 // A pass of its own over the whole strip: with sums in it, or in short pieces, it would not vectorise.
                 for (s, k) in slopes.iter_mut().zip(out) {
-                    let (value, slope) = R::value_and_slope(*s, alpha);
-                    let value = or_zero(value);
-                    (*k, *s) = (variance * value, if value == 0.0 { 0.0 } else { variance * slope });
+                    let Shape { exponent, factor, slope } = R::at(*s, alpha);
+                    let exponential = exp_of_negative(exponent);
+                    let value = or_zero(factor * exponential);
+                    (*k, *s) =
+                        (variance * value, if value == 0.0 { 0.0 } else { variance * slope * exponential });
                 }
             },
         );
@@ -261,8 +255,10 @@ impl<R: Radial, M: Metric> Covariance for Stationary<R, M> {
             || {
                 if R::HAS_ALPHA {
                     let last = adjoint.theta.len() - 1;
-                    adjoint.theta[last] += sum_over(distances, weights, |s, w, total| {
-                        (w * variance).mul_add(R::alpha_slope(s, alpha), total)
+                    let products = slopes.iter_mut().zip(weights.iter().zip(recorded.values));
+                    products.for_each(|(to, (w, k))| *to = w * k);
+                    adjoint.theta[last] += sum_over(distances, slopes, |s, product, total| {
+                        product.mul_add(R::alpha_slope(s, alpha), total)
                     });
                 }
                 // ∂L/∂σ² = Σ w k/σ², and ∂L/∂s_i = w_i σ² dk₁/ds.
@@ -282,6 +278,44 @@ impl<R: Radial, M: Metric> Covariance for Stationary<R, M> {
 
     fn diagonal(&self, theta: &[f64], _: Points<'_>, out: &mut [f64]) {
         out.fill(theta[0]);
+    }
+
+    fn exponential(&self) -> Option<&dyn Exponential> {
+        Some(self)
+    }
+}
+
+impl<R: Radial, M: Metric> Exponential for Stationary<R, M> {
+    fn factors(
+        &self,
+        theta: &[f64],
+        strip: Strip<'_>,
+        out: &mut [f64],
+        exponent: &mut [f64],
+        record: Option<&mut [f64]>,
+    ) {
+        let (variance, alpha) = (theta[0], self.alpha(theta));
+        vectorise(
+            #[inline(always)]
+            || match record {
+                None => {
+                    self.metric.squared_distances(&theta[self.lengthscales()], strip, out);
+                    for (s, e) in out.iter_mut().zip(exponent) {
+                        let shape = R::at(*s, alpha);
+                        *s = variance * shape.factor;
+                        *e += shape.exponent;
+                    }
+                }
+                Some(record) => {
+                    let slopes = self.recorded_distances(theta, strip, record);
+                    for ((s, c), e) in slopes.iter_mut().zip(out).zip(exponent) {
+                        let shape = R::at(*s, alpha);
+                        (*c, *s) = (variance * shape.factor, variance * shape.slope);
+                        *e += shape.exponent;
+                    }
+                }
+            },
+        );
     }
 }
 
