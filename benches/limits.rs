@@ -310,5 +310,6 @@ fn main() {
     force();
     prediction();
     throughput(1000, 20);
+    throughput(1000, 3);
     memory();
 }

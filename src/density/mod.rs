@@ -38,6 +38,11 @@ pub trait LogDensity: Sync {
     /// A workspace for one thread.
     fn workspace(&self) -> Self::Workspace;
 
+    /// A workspace for one of several threads, whose evaluations may hand parts of their work to threads that have run out of points.
+    fn shared_workspace(&self) -> Self::Workspace {
+        self.workspace()
+    }
+
     /// Log density at `z` (length d); writes its gradient into `score` (length d).
     ///
     /// # Errors

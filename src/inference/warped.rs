@@ -19,6 +19,12 @@ pub struct WarpedWorkspace<W> {
     score: Vec<f64>,
 }
 
+impl<W> WarpedWorkspace<W> {
+    fn around(inner: W, dim: usize) -> Self {
+        Self { inner, point: vec![0.0; dim], score: vec![0.0; dim] }
+    }
+}
+
 impl<'t, D: LogDensity> Warped<'t, D> {
     /// With one map a coordinate; coordinates without a map stay as they are.
     pub fn new(target: &'t D, mut maps: Vec<MonotoneMap>) -> Self {
@@ -68,8 +74,11 @@ impl<D: LogDensity> LogDensity for Warped<'_, D> {
     }
 
     fn workspace(&self) -> Self::Workspace {
-        let d = self.target.dim();
-        WarpedWorkspace { inner: self.target.workspace(), point: vec![0.0; d], score: vec![0.0; d] }
+        WarpedWorkspace::around(self.target.workspace(), self.target.dim())
+    }
+
+    fn shared_workspace(&self) -> Self::Workspace {
+        WarpedWorkspace::around(self.target.shared_workspace(), self.target.dim())
     }
 
     fn evaluate(&self, v: &[f64], score: &mut [f64], workspace: &mut Self::Workspace) -> Result<f64> {

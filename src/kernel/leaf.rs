@@ -83,8 +83,8 @@ pub trait Covariance: Debug + Send + Sync {
 /// A covariance function k = c exp(e) whose product with others of its kind needs one exponential for all of them.
 pub trait Exponential {
     /// Writes c(x_i, z) into `out` and adds e(x_i, z) ≤ 0 to `exponent`. Into `record`, where it is wanted, goes what
-    /// [`Covariance::strip_recorded`] records, but of c, and with exp(e) taken for a constant where it was differentiated:
-    /// [`Covariance::strip_adjoint`] is then asked with weights that have all exponentials in them.
+    /// [`Covariance::strip_recorded`] records, divided by exp(e): [`Covariance::strip_adjoint`] then gets weights that were multiplied by
+    /// the exponentials, and c for the covariances.
     fn factors(
         &self,
         theta: &[f64],

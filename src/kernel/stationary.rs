@@ -1,7 +1,8 @@
 //! Stationary kernels: functions of the scaled distance r² = Σ_d (x_d − z_d)²/ℓ_d².
 //!
-//! A new one is a formula: its value, as a factor and an exponential, and its derivative in r². Distances are summed difference by difference of columns in units of
-//! lengthscales, not from |x|² + |z|² − 2xᵀz: that costs O(N²D) against O(N³) and loses no digits where points coincide.
+//! A new one is a formula: its value, as a factor and an exponential, and its derivative in r². Distances are summed difference by
+//! difference of columns in units of lengthscales, not from |x|² + |z|² − 2xᵀz: that costs O(N²D) against O(N³) and loses no digits
+//! where points coincide.
 //! Source: Rasmussen & Williams, *Gaussian Processes for Machine Learning*, section 4.2.
 
 use super::geography::Geography;

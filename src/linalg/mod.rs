@@ -8,30 +8,18 @@ pub(crate) mod elementwise;
 pub(crate) mod lanes;
 mod packed;
 pub(crate) mod products;
+mod sharing;
 pub(crate) mod triangular;
 
 use faer::Par;
+pub(crate) use sharing::{Busy, join, threads};
 
 pub use cholesky::{Factor, JITTER_LADDER, factor_with_jitter, inverse_from_factor};
 
-/// Linear algebra in parallel, for one evaluation at a time.
+/// Linear algebra that is cut for all threads without an evaluation of their own.
 ///
-/// Into which tasks work is cut, and with it the rounding, depends on the matrices, and in faer on the number given here, but not
-/// on the threads that take the tasks.
+/// Into which tasks it is cut changes no bit of a result, and neither does the number of threads.
 pub fn in_parallel() -> Par {
     const TASKS: usize = 8;
     Par::rayon(TASKS)
-}
-
-/// Two pieces of work that share nothing, at the same time where `par` says so.
-pub(crate) fn join(par: Par, a: impl FnOnce() + Send, b: impl FnOnce() + Send) {
-    match par {
-        Par::Seq => {
-            a();
-            b();
-        }
-        _ => {
-            rayon::join(a, b);
-        }
-    }
 }

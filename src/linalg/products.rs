@@ -1,16 +1,26 @@
 //! Products of matrices, full and triangular.
 
-use super::{join, packed};
+use super::{join, packed, threads};
 use faer::linalg::matmul::triangular;
 use faer::prelude::ReborrowMut;
 use faer::{Accum, Mat, MatMut, MatRef, Par};
 
 pub(crate) use faer::linalg::matmul::triangular::BlockStructure;
 
-/// Rows and columns of the pieces that threads share.
-const SHARED: usize = 256;
+/// Parts of a result for each thread.
+const PARTS: usize = 2;
+/// The same where some parts take longer than others.
+const PARTS_OF_TRIANGLE: usize = 4;
+/// Multiplications and additions of a part at least: some thirty times what it takes to hand it to another thread.
+const LEAST_WORK: usize = 1 << 20;
+/// Rows and columns of a part at most: it is read and written for every packed piece of the sides, and stays in the third cache.
+const LARGEST: usize = 512;
+/// Parts begin at multiples of this, and so at those of the sides of all tiles.
+const TILES: usize = 24;
 /// A product with a shorter side is left to faer, which packs no more than it must.
 const SHORT: usize = 16;
+/// Rows and columns of a part of what is left to faer.
+const LEFT_TO_FAER: usize = 256;
 
 /// `out` ← [`out` +] factor · left · right.
 pub(crate) fn multiply(
@@ -37,9 +47,9 @@ pub(crate) fn multiply_triangular(
     // A result's columns are what lies together.
     if out.row_stride().unsigned_abs() > out.col_stride().unsigned_abs() {
         let out = (out.transpose_mut(), of_out.transpose());
-        return in_pieces(out, accum, transposed(right), None, transposed(left), factor, par);
+        return in_parts(out, accum, transposed(right), None, transposed(left), factor, par);
     }
-    in_pieces((out, of_out), accum, left, None, right, factor, par);
+    in_parts((out, of_out), accum, left, None, right, factor, par);
 }
 
 /// The lower triangle of `out` ← [`out` +] factor · left · D · rightᵀ, for diagonal D of `weights` where there are any.
@@ -54,16 +64,16 @@ pub(crate) fn multiply_lower(
 ) {
     let dense = BlockStructure::Rectangular;
     let out = (out, BlockStructure::TriangularLower);
-    in_pieces(out, accum, (left, dense), weights, (right.transpose(), dense), factor, par);
+    in_parts(out, accum, (left, dense), weights, (right.transpose(), dense), factor, par);
 }
 
 fn transposed((matrix, of): (MatRef<'_, f64>, BlockStructure)) -> (MatRef<'_, f64>, BlockStructure) {
     (matrix.transpose(), of.transpose())
 }
 
-/// In parallel: pieces of up to [`SHARED`] rows and columns, whatever the number of threads.
-fn in_pieces(
-    (mut out, of_out): (MatMut<'_, f64>, BlockStructure),
+/// Cut into parts of the result. Its bits depend neither on the parts nor on the threads.
+fn in_parts(
+    (out, of_out): (MatMut<'_, f64>, BlockStructure),
     accum: Accum,
     left: (MatRef<'_, f64>, BlockStructure),
     weights: Option<&[f64]>,
@@ -71,81 +81,73 @@ fn in_pieces(
     factor: f64,
     par: Par,
 ) {
-    let ((left, of_left), (right, of_right)) = (left, right);
-    let (rows, depth, columns) = (left.nrows(), left.ncols(), right.ncols());
-    if par == Par::Seq || rows.max(columns) <= SHARED {
-        let short = rows.min(columns).min(depth) < SHORT;
-        match (out.rb_mut().try_as_col_major_mut(), weights) {
-            (Some(out), _) if !short || weights.is_some() => {
-                packed::multiply((out, of_out), accum, (left, of_left), weights, (right, of_right), factor);
-            }
-            (_, None) => {
-                triangular::matmul(out, of_out, accum, left, of_left, right, of_right, factor, Par::Seq);
-            }
-            (_, Some(weights)) => {
-                let right = Mat::from_fn(depth, columns, |k, j| weights[k] * right[(k, j)]);
-                triangular::matmul(out, of_out, accum, left, of_left, &right, of_right, factor, Par::Seq);
-            }
-        }
-        return;
-    }
-    // A triangle is cut along both of its sides.
-    let dense = of_out.is_dense();
-    let cut_rows = !dense || rows > SHARED || !of_left.is_dense();
-    let cut_depth = !of_left.is_dense() || !of_right.is_dense();
-    let cut_columns = !dense || columns > SHARED || !of_right.is_dense();
-    let sides = [(rows, cut_rows), (depth, cut_depth), (columns, cut_columns)];
-    let [rows, depth, columns] = sides.map(|(length, cut)| halves(length, cut));
-    let block = |i: usize, j: usize, mut out: MatMut<'_, f64>| {
-        let Some(of_out) = part(of_out, i, j) else { return };
-        let ((row, high), (column, wide)) = (rows[i], columns[j]);
-        if high == 0 || wide == 0 {
+    let (rows, depth, columns) = (left.0.nrows(), left.0.ncols(), right.0.ncols());
+    let short = rows.min(columns).min(depth) < SHORT && weights.is_none();
+    let packed = !short && (out.row_stride() == 1 || rows == 1);
+    let is_dense = of_out.is_dense() && left.1.is_dense() && right.1.is_dense();
+    let parts = if packed {
+        let each = if is_dense { PARTS } else { PARTS_OF_TRIANGLE };
+        let wanted = if threads(par) > 1 { each * threads(par) } else { 1 };
+        let large = rows.div_ceil(LARGEST) * columns.div_ceil(LARGEST);
+        wanted.min(rows * columns * depth / LEAST_WORK).max(large)
+    } else if is_dense {
+        // By size alone: faer's bits may depend on it.
+        rows.div_ceil(LEFT_TO_FAER) * columns.div_ceil(LEFT_TO_FAER)
+    } else {
+        1
+    };
+    Product { of_out, accum, left, weights, right, factor, packed, par }.write(out, (0, 0), parts);
+}
+
+struct Product<'a> {
+    of_out: BlockStructure,
+    accum: Accum,
+    left: (MatRef<'a, f64>, BlockStructure),
+    weights: Option<&'a [f64]>,
+    right: (MatRef<'a, f64>, BlockStructure),
+    factor: f64,
+    packed: bool,
+    par: Par,
+}
+
+impl Product<'_> {
+    /// Writes what of the result begins at a row and a column, in so many parts.
+    fn write(&self, out: MatMut<'_, f64>, (row, column): (usize, usize), parts: usize) {
+        let (rows, columns) = out.shape();
+        let (above, below) = (row + rows <= column, row >= column + columns);
+        if self.of_out.is_lower() && above || self.of_out.is_upper() && below {
             return;
         }
-        let mut accum = accum;
-        for (k, (level, deep)) in depth.into_iter().enumerate() {
-            let (Some(of_left), Some(of_right)) = (part(of_left, i, k), part(of_right, k, j)) else {
-                continue;
-            };
-            if deep == 0 {
-                continue;
-            }
-            let left = (left.submatrix(row, level, high, deep), of_left);
-            let right = (right.submatrix(level, column, deep, wide), of_right);
-            let weights = weights.map(|w| &w[level..level + deep]);
-            in_pieces((out.rb_mut(), of_out), accum, left, weights, right, factor, par);
-            accum = Accum::Add;
+        let length = rows.max(columns);
+        let first = (length / 2).next_multiple_of(TILES);
+        if parts <= 1 || first >= length {
+            return self.write_part(out, (row, column));
         }
-        if accum == Accum::Replace {
-            // The whole sum lies where one of the two is zero.
-            out.fill(0.0);
+        let of_first = parts.div_ceil(2);
+        if rows > columns {
+            let (upper, lower) = out.split_at_row_mut(first);
+            let write_lower = || self.write(lower, (row + first, column), parts - of_first);
+            join(self.par, || self.write(upper, (row, column), of_first), write_lower);
+        } else {
+            let (front, back) = out.split_at_col_mut(first);
+            let write_back = || self.write(back, (row, column + first), parts - of_first);
+            join(self.par, || self.write(front, (row, column), of_first), write_back);
         }
-    };
-    let (first, right_of, below, last) = out.split_at_mut(rows[1].0, columns[1].0);
-    join(
-        par,
-        || join(par, || block(0, 0, first), || block(1, 1, last)),
-        || join(par, || block(1, 0, below), || block(0, 1, right_of)),
-    );
-}
+    }
 
-/// Beginnings and lengths of both halves of a side, or of the whole and of nothing.
-fn halves(length: usize, cut: bool) -> [(usize, usize); 2] {
-    let first = if cut { half(length) } else { length };
-    [(0, first), (first, length - first)]
-}
-
-/// The first half of a side, in whole vectors.
-pub(super) fn half(length: usize) -> usize {
-    (length / 2).next_multiple_of(8).min(length)
-}
-
-/// The structure of block (i, j) of a matrix in two by two blocks; none where it is zero.
-fn part(of: BlockStructure, i: usize, j: usize) -> Option<BlockStructure> {
-    match (i == j, of.is_lower() && i < j || of.is_upper() && i > j) {
-        (_, true) => None,
-        (true, _) => Some(of),
-        _ => Some(BlockStructure::Rectangular),
+    fn write_part(&self, mut out: MatMut<'_, f64>, place: (usize, usize)) {
+        let Self { of_out, accum, left, weights, right, factor, .. } = *self;
+        if let (true, Some(out)) = (self.packed, out.rb_mut().try_as_col_major_mut()) {
+            return packed::multiply((out, of_out), place, accum, left, weights, right, factor);
+        }
+        // Whole where there are triangles.
+        let ((left, of_left), (right, of_right)) = (left, right);
+        let left = left.subrows(place.0, out.nrows());
+        let right = right.subcols(place.1, out.ncols());
+        let weighted =
+            weights.map(|w| Mat::from_fn(right.nrows(), right.ncols(), |k, j| w[k] * right[(k, j)]));
+        let right = weighted.as_ref().map_or(right, Mat::as_ref);
+        triangular::matmul(out, of_out, accum, left, of_left, right, of_right, factor, Par::Seq);
     }
 }
 

@@ -1,8 +1,8 @@
 //! Factors, inverses and solutions of triangular systems, cut into blocks whose products are [`multiply`]'s.
 
-use super::join;
 use super::packed::{self, NoFactor};
-use super::products::{BlockStructure, half, multiply, multiply_triangular};
+use super::products::{BlockStructure, multiply, multiply_triangular};
+use super::{join, threads};
 use faer::linalg::triangular_solve::{solve_lower_triangular_in_place, solve_upper_triangular_in_place};
 use faer::prelude::{Reborrow, ReborrowMut};
 use faer::{Accum, MatMut, MatRef, Par};
@@ -51,7 +51,7 @@ pub(crate) fn solve_upper(factor: MatRef<'_, f64>, b: MatMut<'_, f64>, par: Par)
 
 /// Does `work` on up to [`SHARED`] columns at a time where they are shared, on all of them where they are not.
 fn in_columns(b: MatMut<'_, f64>, par: Par, work: &(impl Fn(MatMut<'_, f64>) + Sync)) {
-    if par == Par::Seq || b.ncols() <= SHARED {
+    if threads(par) == 1 || b.ncols() <= SHARED {
         return work(b);
     }
     let h = half(b.ncols());
@@ -106,6 +106,11 @@ pub(super) fn factor_lower(mut a: MatMut<'_, f64>, par: Par) -> Result<(), NoFac
         par,
     );
     factor_lower(last, par)
+}
+
+/// The first half of a side, in whole vectors.
+fn half(length: usize) -> usize {
+    (length / 2).next_multiple_of(8).min(length)
 }
 
 #[cfg(test)]

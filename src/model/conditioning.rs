@@ -4,10 +4,10 @@
 
 use super::Exact;
 use crate::kernel::{KernelWorkspace, Points, STRIP};
+use crate::linalg::products::multiply;
 use crate::linalg::triangular::{solve_lower, solve_upper};
 use crate::linalg::{elementwise::dot, factor_with_jitter};
 use crate::{Error, Result};
-use faer::linalg::matmul::matmul;
 use faer::prelude::{Reborrow, ReborrowMut};
 use faer::{Accum, Mat, MatMut, MatRef, Par};
 
@@ -115,7 +115,7 @@ impl<'m> Conditioned<'m> {
         let mut cross = Mat::zeros(self.factor.nrows(), rows);
         self.moments(x, cross.as_mut(), &mut workspace, &mut mean);
         let mut covariance = kernel.gram_full(self.model.split(&self.theta).0, x);
-        matmul(covariance.as_mut(), Accum::Add, cross.transpose(), cross.as_ref(), -1.0, self.par);
+        multiply(covariance.as_mut(), Accum::Add, cross.transpose(), cross.as_ref(), -1.0, self.par);
         for i in 0..rows {
             covariance[(i, i)] = covariance[(i, i)].max(0.0);
         }

@@ -2,6 +2,7 @@
 
 use super::Model;
 use crate::density::LogDensity;
+use crate::linalg::in_parallel;
 use crate::parameter::Layout;
 use crate::{Error, Result};
 use faer::Par;
@@ -171,6 +172,10 @@ impl<M: Model> LogDensity for Target<'_, M> {
 
     fn workspace(&self) -> Self::Workspace {
         TargetWorkspace::new(self.model, self.par)
+    }
+
+    fn shared_workspace(&self) -> Self::Workspace {
+        TargetWorkspace::new(self.model, in_parallel())
     }
 
     fn evaluate(&self, z: &[f64], score: &mut [f64], workspace: &mut Self::Workspace) -> Result<f64> {

@@ -39,6 +39,10 @@ impl<D: LogDensity> LogDensity for Counted<'_, D> {
         self.target.workspace()
     }
 
+    fn shared_workspace(&self) -> D::Workspace {
+        self.target.shared_workspace()
+    }
+
     fn evaluate(&self, z: &[f64], score: &mut [f64], workspace: &mut D::Workspace) -> Result<f64> {
         self.evaluations.fetch_add(1, Ordering::Relaxed);
         let result = self.target.evaluate(z, score, workspace);

@@ -67,6 +67,10 @@ impl<D: LogDensity> LogDensity for Watched<'_, D> {
         self.target.workspace()
     }
 
+    fn shared_workspace(&self) -> D::Workspace {
+        self.target.shared_workspace()
+    }
+
     fn evaluate(&self, z: &[f64], score: &mut [f64], workspace: &mut D::Workspace) -> Result<f64> {
         let value = self.target.evaluate(z, score, workspace);
         let mut watch = self.watch.lock().unwrap_or_else(std::sync::PoisonError::into_inner);

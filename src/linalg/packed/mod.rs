@@ -90,10 +90,11 @@ mod tests {
             let left = Side::left((l.as_ref(), TriangularLower));
             let right = Side::right((b.as_ref(), Rectangular));
             let out = product.as_mut().try_as_col_major_mut().unwrap();
-            let (of_out, accum, factor) = (Rectangular, Accum::Replace, 1.0);
+            let (of_out, place, accum, factor) = (Rectangular, (0, 0), Accum::Replace, 1.0);
             simd.vectorize(Dispatched(Product {
                 out,
                 of_out,
+                place,
                 accum,
                 left,
                 weights: None,

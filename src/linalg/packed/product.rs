@@ -14,8 +14,12 @@ const WIDTH: usize = 1024;
 
 /// `out` ← [`out` +] factor · left · D · right for diagonal D of `weights`, of ones where there are none. What is not of a matrix's
 /// triangle takes no part and is not written.
+///
+/// `out` is the part of the result that begins at `place`, a row and a column. Each of its numbers is the same, to the last bit,
+/// whatever the parts are: sums run over the same columns in the same order, but for zeros outside of triangles.
 pub(in super::super) fn multiply(
     (out, of_out): (MatMut<'_, f64, usize, usize, ContiguousFwd>, BlockStructure),
+    place: (usize, usize),
     accum: Accum,
     left: (MatRef<'_, f64>, BlockStructure),
     weights: Option<&[f64]>,
@@ -23,12 +27,15 @@ pub(in super::super) fn multiply(
     factor: f64,
 ) {
     let (left, right) = (Side::left(left), Side::right(right));
-    with_packed(|packed| in_tiles(Product { out, of_out, accum, left, weights, right, factor, packed }));
+    with_packed(|packed| {
+        in_tiles(Product { out, of_out, place, accum, left, weights, right, factor, packed })
+    });
 }
 
 pub(super) struct Product<'a> {
     pub out: MatMut<'a, f64, usize, usize, ContiguousFwd>,
     pub of_out: BlockStructure,
+    pub place: (usize, usize),
     pub accum: Accum,
     pub left: Side<'a>,
     pub weights: Option<&'a [f64]>,
@@ -42,10 +49,10 @@ impl Tiled for Product<'_> {
 
     #[inline(always)]
     fn run<S: Simd, const V: usize, const H: usize, const C: usize>(self, simd: S) {
-        let Self { mut out, of_out, accum, left, weights, right, factor, packed } = self;
+        let Self { mut out, of_out, place, accum, left, weights, right, factor, packed } = self;
         let [tall_packed, wide_packed] = packed;
-        let (rows, columns) = out.shape();
-        for wide in pieces(0..columns, WIDTH, C) {
+        let (rows, columns) = (place.0..place.0 + out.nrows(), place.1..place.1 + out.ncols());
+        for wide in pieces(columns, WIDTH, C) {
             for deep in pieces(0..left.matrix.ncols(), DEPTH, 1) {
                 let wide_packed = resized(wide_packed, wide.len().next_multiple_of(C) * deep.len());
                 right.pack::<C>(wide.clone(), deep.clone(), deep.len(), wide_packed);
@@ -53,11 +60,13 @@ impl Tiled for Product<'_> {
                     weigh::<C>(wide_packed, &weights[deep.clone()]);
                 }
                 let add = deep.start > 0 || accum == Accum::Add;
-                for tall in pieces(0..rows, HEIGHT * S::F64_LANES, H) {
+                for tall in pieces(rows.clone(), HEIGHT * S::F64_LANES, H) {
                     let tall_packed = resized(tall_packed, tall.len().next_multiple_of(H) * deep.len());
                     left.pack::<H>(tall.clone(), deep.clone(), deep.len(), tall_packed);
+                    let out = out.rb_mut().subrows_mut(tall.start - place.0, tall.len());
+                    let out = out.subcols_mut(wide.start - place.1, wide.len());
                     Block { left, right, of_out, add, factor, tall, wide: wide.clone(), deep: deep.clone() }
-                        .add_to::<S, V, H, C>(simd, out.rb_mut(), tall_packed, wide_packed);
+                        .add_to::<S, V, H, C>(simd, out, tall_packed, wide_packed);
                 }
             }
         }
@@ -103,7 +112,7 @@ impl Block<'_> {
             let seen_columns = common(&deep, &right.seen(column, C));
             let count = C.min(wide.end - column);
             let mut targets: [&mut [f64]; C] = std::array::from_fn(|_| Default::default());
-            let found = out.rb_mut().subcols_mut(column, count).col_iter_mut();
+            let found = out.rb_mut().subcols_mut(column - wide.start, count).col_iter_mut();
             targets.iter_mut().zip(found).for_each(|(target, found)| *target = found.as_slice_mut());
             for (index, row) in tall.clone().step_by(H).enumerate() {
                 let place = (row..tall.end.min(row + H), column..column + count);
@@ -115,7 +124,8 @@ impl Block<'_> {
                 let (start, end) = (seen.start - deep.start, seen.end - deep.start);
                 let rows = &tall_packed[index * length + start..index * length + end];
                 let sums = tile::product::<S, V, H, C>(simd, rows, &columns[start..end]);
-                write::<S, V, H, C>(simd, &mut targets, place, of, (add, factor), sums);
+                let first = row - tall.start;
+                write::<S, V, H, C>(simd, &mut targets, first, place, of, (add, factor), sums);
             }
         }
     }
@@ -131,11 +141,12 @@ fn part(of: BlockStructure, (rows, columns): &(Range<usize>, Range<usize>)) -> O
     Some(if above || below { BlockStructure::Rectangular } else { of })
 }
 
-/// Writes a tile into columns of the result.
+/// Writes a tile into columns of the result, from number `first` on.
 #[inline(always)]
 fn write<S: Simd, const V: usize, const H: usize, const C: usize>(
     simd: S,
     out: &mut [&mut [f64]; C],
+    first: usize,
     (rows, columns): (Range<usize>, Range<usize>),
     of: BlockStructure,
     (add, factor): (bool, f64),
@@ -144,7 +155,7 @@ fn write<S: Simd, const V: usize, const H: usize, const C: usize>(
     if rows.len() == H && columns.len() == C && of.is_dense() {
         let factor = simd.splat_f64s(factor);
         for (out, sums) in out.iter_mut().zip(sums) {
-            let out = S::as_mut_simd_f64s(&mut out[rows.clone()]).0;
+            let out = S::as_mut_simd_f64s(&mut out[first..first + H]).0;
             for (out, sum) in out.iter_mut().zip(sums) {
                 *out = if add { simd.mul_add_f64s(sum, factor, *out) } else { simd.mul_f64s(sum, factor) };
             }
@@ -154,9 +165,10 @@ fn write<S: Simd, const V: usize, const H: usize, const C: usize>(
     for ((j, out), sums) in columns.zip(out).zip(sums) {
         let mut numbers = [0.0; H];
         S::as_mut_simd_f64s(&mut numbers).0.copy_from_slice(&sums);
-        for ((i, out), number) in rows.clone().zip(&mut out[rows.clone()]).zip(numbers) {
+        for ((i, out), number) in rows.clone().zip(&mut out[first..]).zip(numbers) {
             if !(of.is_lower() && i < j || of.is_upper() && i > j) {
-                *out = number.mul_add(factor, if add { *out } else { 0.0 });
+                // As above, zeros and their signs included.
+                *out = if add { number.mul_add(factor, *out) } else { number * factor };
             }
         }
     }

@@ -18,6 +18,7 @@ use crate::kernel::Points;
 use crate::likelihood::{Family, Observation};
 use crate::linalg::elementwise::{add_scaled, dot};
 use crate::linalg::products::multiply_lower;
+use crate::linalg::threads;
 use crate::linalg::triangular::{solve_lower, solve_upper};
 use crate::rows::Batch;
 use faer::prelude::{Reborrow, ReborrowMut};
@@ -183,7 +184,7 @@ impl SparseModel {
             Some(gradient) => &mut gradient[self.structure.of_likelihood.clone()],
             None => &mut unused,
         };
-        let parallel = par != Par::Seq;
+        let parallel = threads(par) > 1;
         let value = workspace.terms.expect(self, theta, batch, scale, phi_gradient, parallel)?;
         if let Some(target) = target {
             self.add_up_target(q, b, target, workspace);

@@ -13,6 +13,7 @@ use super::projection::{OfCross, Projection};
 use crate::kernel::Points;
 use crate::linalg::elementwise::{add_scaled, dot};
 use crate::linalg::products::multiply_lower;
+use crate::linalg::threads;
 use crate::linalg::triangular::solve_upper;
 use crate::model::Model;
 use crate::model::cholesky_adjoint::{self, RankOne};
@@ -157,7 +158,7 @@ impl Model for Whitened<'_> {
             }
         }
         let phi_gradient = &mut gradient[model.structure.of_likelihood.clone()];
-        let value = terms.expect(model, theta, batch, scale, phi_gradient, par != Par::Seq)?;
+        let value = terms.expect(model, theta, batch, scale, phi_gradient, threads(par) > 1)?;
 
         // v̄ = A g, which is also what the rank-one adjoint needs.
         pulled.fill(0.0);
