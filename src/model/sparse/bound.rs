@@ -271,11 +271,11 @@ impl SparseModel {
             let a = &rows[self.structure.place(c)];
             let shift = &mut target.shift[c * m..(c + 1) * m];
             shift.fill(0.0);
-            for i in 0..b {
+            for (i, weight) in weights[..b].iter_mut().enumerate() {
                 let (slope, by_variance) = (terms.slope[c * b + i], terms.by_variance[c * b + i]);
-                let (weight, column) = ((-2.0 * by_variance).max(0.0), a.col_as_slice(i));
-                weights[i] = weight;
-                add_scaled(shift, slope + weight * dot(column, q.mean(c)), column);
+                let column = a.col_as_slice(i);
+                *weight = (-2.0 * by_variance).max(0.0);
+                add_scaled(shift, slope + *weight * dot(column, q.mean(c)), column);
             }
             let (precision, a) = (&mut target.precision[c], a.as_ref().subcols(0, b));
             multiply_lower(precision.as_mut(), Accum::Replace, a, Some(&weights[..b]), a, 1.0, *par);
