@@ -13,8 +13,6 @@ const PARTS: usize = 2;
 const PARTS_OF_TRIANGLE: usize = 4;
 /// Multiplications and additions of a part at least: some thirty times what it takes to hand it to another thread.
 const LEAST_WORK: usize = 1 << 20;
-/// Rows and columns of a part at most: it is read and written for every packed piece of the sides, and stays in the third cache.
-const LARGEST: usize = 512;
 /// Parts begin at multiples of this, and so at those of the sides of all tiles.
 const TILES: usize = 24;
 /// A product with a shorter side is left to faer, which packs no more than it must.
@@ -88,8 +86,7 @@ fn in_parts(
     let parts = if packed {
         let each = if is_dense { PARTS } else { PARTS_OF_TRIANGLE };
         let wanted = if threads(par) > 1 { each * threads(par) } else { 1 };
-        let large = rows.div_ceil(LARGEST) * columns.div_ceil(LARGEST);
-        wanted.min(rows * columns * depth / LEAST_WORK).max(large)
+        wanted.min(rows * columns * depth / LEAST_WORK)
     } else if is_dense {
         // By size alone: faer's bits may depend on it.
         rows.div_ceil(LEFT_TO_FAER) * columns.div_ceil(LEFT_TO_FAER)
