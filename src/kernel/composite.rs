@@ -160,7 +160,7 @@ fn exponential(kernel: &Kernel) -> Option<&dyn Exponential> {
     }
 }
 
-/// exp(e) in the place of e, or zero where it is too small to matter.
+/// exp(e) in the place of e, or zero where it is too small to matter: before it meets the other factors, which are powers of distances.
 fn take_exponential(exponent: &mut [f64]) {
     vectorise(
         #[inline(always)]

@@ -42,7 +42,7 @@ fn exp_within_range(x: f64) -> f64 {
     let shifted = x.mul_add(LOG2_E, ROUND);
     let n = shifted - ROUND;
     let r = n.mul_add(-LN2_LOW, n.mul_add(-LN2_HIGH, x));
-    // Estrin's scheme: four steps that wait for one another where Horner's has ten, and the processor has room for few of them.
+    // Estrin's scheme: six steps that wait for one another where Horner's has eleven, and the processor has room for few vectors.
     let linear = |low: f64, high: f64| r.mul_add(high, low);
     let r2 = r * r;
     let r4 = r2 * r2;

@@ -15,9 +15,9 @@ const PARTS_OF_TRIANGLE: usize = 4;
 const LEAST_WORK: usize = 1 << 20;
 /// Parts begin at multiples of this, and so at those of the sides of all tiles.
 const TILES: usize = 24;
-/// A product with a shorter side is left to faer, which packs no more than it must.
+/// A product with a shorter side, and without weights, is left to faer, which packs no more than it must.
 const SHORT: usize = 16;
-/// Rows and columns of a part of what is left to faer.
+/// About the rows and columns of a part of what is left to faer.
 const LEFT_TO_FAER: usize = 256;
 
 /// `out` ← [`out` +] factor · left · right.
@@ -209,6 +209,31 @@ mod tests {
                         assert!((found[(i, j)] - expected).abs() < 1e-12, "{of:?} {accum:?} at {i}, {j}");
                     }
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn parts_do_not_change_a_bit() {
+        let structures = [Rectangular, TriangularLower, TriangularUpper];
+        let n = 307;
+        let (left, right, start) = (matrix(n, n, 0), matrix(n, n, 5), matrix(n, n, 9));
+        let weights: Vec<f64> = (0..n).map(|k| (k as f64).cos()).collect();
+        for case in 0..54 {
+            let (of_out, of_left, of_right) =
+                (structures[case / 9 % 3], structures[case / 3 % 3], structures[case % 3]);
+            let weights = (case >= 27).then_some(weights.as_slice());
+            for accum in [Accum::Replace, Accum::Add] {
+                let with =
+                    |parts: usize, par: Par| {
+                        let (left, right) = ((left.as_ref(), of_left), (right.as_ref(), of_right));
+                        let mut out = start.clone();
+                        Product { of_out, accum, left, weights, right, factor: -0.5, packed: true, par }
+                            .write(out.as_mut(), (0, 0), parts);
+                        out.col_iter().flat_map(|c| c.iter().copied()).map(f64::to_bits).collect::<Vec<_>>()
+                    };
+                let whole = with(1, Par::Seq);
+                assert!([2, 3, 7, 40].into_iter().all(|parts| with(parts, in_parallel()) == whole));
             }
         }
     }

@@ -32,11 +32,11 @@ impl Drop for Busy {
     }
 }
 
-/// Threads that there are for one evaluation now.
+/// Threads that there are for one evaluation now: its share of all of them, where some have none.
 pub(crate) fn threads(par: Par) -> usize {
     match par {
         Par::Seq => 1,
-        Par::Rayon(_) => (rayon::current_num_threads() / BUSY.load(Ordering::Relaxed).max(1)).max(1),
+        Par::Rayon(_) => rayon::current_num_threads().div_ceil(BUSY.load(Ordering::Relaxed).max(1)),
     }
 }
 

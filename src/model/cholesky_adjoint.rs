@@ -56,8 +56,8 @@ pub(super) fn of_symmetric(
     );
 }
 
-/// K̄ (lower triangle) into `out` from L in `factor`, summed over the functions that share L. `inverse` and `product`
-/// are N×N scratch; `sums` has length N.
+/// K̄ (lower triangle) into `out` from L in `factor`, summed over the functions that share L, of which there is one at least.
+/// `inverse` and `product` are N×N scratch.
 pub(super) fn of_rank_one(
     factor: MatRef<'_, f64>,
     functions: &[RankOne<'_>],

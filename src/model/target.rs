@@ -109,7 +109,8 @@ impl<'m, M: Model> Target<'m, M> {
         })
     }
 
-    /// The same target with linear algebra in parallel inside each evaluation: for one particle at a time.
+    /// The same target with linear algebra in parallel inside each evaluation: for one particle at a time. Where several threads
+    /// evaluate, [`LogDensity::shared_workspace`] decides.
     #[must_use]
     pub fn with_parallelism(mut self, par: Par) -> Self {
         self.par = par;
